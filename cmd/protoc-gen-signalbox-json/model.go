@@ -1,0 +1,275 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	wirev1 "github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1"
+)
+
+// shapeless are the packages whose messages are never JSON of ours.
+var shapeless = []protoreflect.FullName{
+	"signalbox.config.v1",
+	"signalbox.policy.v1",
+	"signalbox.wire.v1",
+}
+
+// model is what the generator knows of all files.
+type model struct {
+	files    []*source
+	messages map[protoreflect.FullName]*message
+	enums    map[protoreflect.FullName]*protogen.Enum
+	aliases  map[protogen.GoImportPath]string
+	nulls    map[string]bool
+}
+
+// source is one proto file that has messages.
+type source struct {
+	name     string
+	messages []*message
+}
+
+// message is a message as a JSON object.
+type message struct {
+	*protogen.Message
+	members []*member
+	// object is the fixed value of the member `object`. Empty: there is none.
+	object string
+	// extra says whether it keeps what no field can hold.
+	extra bool
+	// tagged says whether an empty `type` is written as the key of the payload.
+	tagged bool
+	// request says whether only requests reach it.
+	request bool
+	// checked says whether it has JSON text or numbers to check, however deep.
+	checked bool
+}
+
+// member is a member of a JSON object, with the fields that take its kinds.
+type member struct {
+	key    string
+	bit    int
+	object bool // the member `object`, which has no field
+	fields []*field
+}
+
+// field is a field as one kind of a member.
+type field struct {
+	*protogen.Field
+	shape *wirev1.FieldShape
+}
+
+const extraField = "extra_json"
+
+func newModel(plugin *protogen.Plugin, nulls map[string]bool) (*model, error) {
+	m := &model{
+		messages: make(map[protoreflect.FullName]*message),
+		enums:    make(map[protoreflect.FullName]*protogen.Enum),
+		aliases:  make(map[protogen.GoImportPath]string),
+		nulls:    maps.Clone(nulls),
+	}
+	for _, f := range plugin.Files {
+		m.aliases[f.GoImportPath] = string(f.GoPackageName)
+		if !f.Generate || slices.Contains(shapeless, f.Desc.Package()) {
+			continue
+		}
+		src := &source{name: fileName(f.Desc.Path())}
+		if err := m.add(src, f.Messages); err != nil {
+			return nil, err
+		}
+		if len(src.messages) > 0 {
+			m.files = append(m.files, src)
+		}
+	}
+	if err := m.unique(); err != nil {
+		return nil, err
+	}
+	m.markRequests(plugin)
+	m.markChecked()
+	return m, nil
+}
+
+func (m *model) add(src *source, messages []*protogen.Message) error {
+	for _, pm := range messages {
+		if pm.Desc.IsMapEntry() {
+			continue
+		}
+		msg, err := m.message(pm)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pm.Desc.FullName(), err)
+		}
+		m.messages[pm.Desc.FullName()] = msg
+		src.messages = append(src.messages, msg)
+		if err := m.add(src, pm.Messages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message reads the shape of one message.
+func (m *model) message(pm *protogen.Message) (*message, error) {
+	shape, _ := proto.GetExtension(pm.Desc.Options(), wirev1.E_Message).(*wirev1.MessageShape)
+	if shape.GetUnion() || shape.GetTransparent() {
+		return nil, fmt.Errorf("unions and transparent messages are not supported")
+	}
+	msg := &message{Message: pm, object: shape.GetObject()}
+	for _, pf := range pm.Fields {
+		f := &field{Field: pf}
+		f.shape, _ = proto.GetExtension(pf.Desc.Options(), wirev1.E_Field).(*wirev1.FieldShape)
+		switch {
+		case pf.Desc.Name() == extraField:
+			if pf.Desc.Number() != 15 || pf.Desc.Kind() != protoreflect.StringKind || pf.Desc.HasPresence() {
+				return nil, fmt.Errorf("extra_json must be `string extra_json = 15`")
+			}
+			msg.extra = true
+		case f.shape.GetDerived():
+		default:
+			if err := f.supported(); err != nil {
+				return nil, fmt.Errorf("%s: %w", pf.Desc.Name(), err)
+			}
+			m.learn(pf)
+			msg.place(f)
+		}
+	}
+	msg.placeObject()
+	msg.tagged = msg.nested()
+	for i, mem := range msg.members {
+		mem.bit = i
+	}
+	if err := msg.twinned(); err != nil {
+		return nil, err
+	}
+	if len(msg.members) > 64 {
+		return nil, fmt.Errorf("more than 64 members")
+	}
+	return msg, nil
+}
+
+// place adds a field to the member of its key.
+func (m *message) place(f *field) {
+	key := f.key()
+	for _, mem := range m.members {
+		if mem.key == key {
+			mem.fields = append(mem.fields, f)
+			return
+		}
+	}
+	m.members = append(m.members, &member{key: key, fields: []*field{f}})
+}
+
+// placeObject puts the member `object` where OpenAI has it: behind `id`, else
+// first.
+func (m *message) placeObject() {
+	if m.object == "" {
+		return
+	}
+	at := 0
+	if len(m.members) > 0 && m.members[0].key == "id" {
+		at = 1
+	}
+	m.members = slices.Insert(m.members, at, &member{key: "object", object: true})
+}
+
+// nested says whether the message is of the kind that nests its payload under
+// the name of its `type`: the type is its first field, and at least one other
+// field is a message or a list of them.
+func (m *message) nested() bool {
+	if len(m.members) == 0 || m.members[0].key != "type" {
+		return false
+	}
+	if first := m.members[0].fields[0]; first.Desc.HasPresence() || first.Desc.Kind() != protoreflect.StringKind {
+		return false
+	}
+	return slices.ContainsFunc(m.members[1:], func(mem *member) bool {
+		return slices.ContainsFunc(mem.fields, func(f *field) bool { return f.Message != nil && !f.Desc.IsMap() })
+	})
+}
+
+// learn notes the enum of a field.
+func (m *model) learn(pf *protogen.Field) {
+	if pf.Enum != nil {
+		m.enums[pf.Enum.Desc.FullName()] = pf.Enum
+	}
+}
+
+// unique makes sure that functions can be named by messages alone.
+func (m *model) unique() error {
+	seen := make(map[string]protoreflect.FullName)
+	for name, msg := range m.messages {
+		if other, twice := seen[msg.GoIdent.GoName]; twice {
+			return fmt.Errorf("%s and %s have the same name", name, other)
+		}
+		seen[msg.GoIdent.GoName] = name
+	}
+	return nil
+}
+
+// markRequests finds the messages that requests of RPCs reach and replies do
+// not.
+func (m *model) markRequests(plugin *protogen.Plugin) {
+	asked, answered := make(map[*message]bool), make(map[*message]bool)
+	for _, f := range plugin.Files {
+		for _, s := range f.Services {
+			for _, rpc := range s.Methods {
+				m.reach(asked, m.messages[rpc.Input.Desc.FullName()])
+				m.reach(answered, m.messages[rpc.Output.Desc.FullName()])
+			}
+		}
+	}
+	for msg := range asked {
+		msg.request = !answered[msg]
+	}
+}
+
+func (m *model) reach(found map[*message]bool, msg *message) {
+	if msg == nil || found[msg] {
+		return
+	}
+	found[msg] = true
+	for _, f := range msg.Fields {
+		if f.Message != nil {
+			m.reach(found, m.messages[f.Message.Desc.FullName()])
+		}
+	}
+}
+
+// markChecked finds the messages that have something to check.
+func (m *model) markChecked() {
+	for again := true; again; {
+		again = false
+		for _, msg := range m.messages {
+			if !msg.checked && (msg.extra || slices.ContainsFunc(msg.members, m.checks)) {
+				msg.checked, again = true, true
+			}
+		}
+	}
+}
+
+func (m *model) checks(mem *member) bool {
+	return slices.ContainsFunc(mem.fields, func(f *field) bool {
+		return f.raw() || f.deferred() || f.double() || f.checkedMessage(m)
+	})
+}
+
+// sorted returns the values of a map in the order of their names.
+func sorted[K ~string, V any](m map[K]V) []V {
+	var out []V
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+// enumValue is the JSON name of an enum's value: without the enum's prefix, in
+// lower case.
+func enumValue(e *protogen.Enum, v *protogen.EnumValue) string {
+	prefix := strings.TrimSuffix(string(e.Values[0].Desc.Name()), "UNSPECIFIED")
+	return strings.ToLower(strings.TrimPrefix(string(v.Desc.Name()), prefix))
+}

@@ -1,0 +1,32 @@
+package describe
+
+import "github.com/signalbox-ai/signalbox/cmd/protoc-gen-signalbox-openapi/openapi"
+
+// Names of the document's headers.
+const (
+	headerRequestID  = "RequestId"
+	headerPlan       = "Plan"
+	headerProvider   = "Provider"
+	headerModel      = "Model"
+	headerRetryAfter = "RetryAfter"
+)
+
+// headers are the reply headers that operations share.
+func headers() []openapi.Header {
+	return []openapi.Header{
+		{Component: headerRequestID, Name: "x-request-id", Description: "Names the call: the client's own id, or the gateway's.", Schema: text()},
+		{Component: headerPlan, Name: "x-signalbox-plan", Description: "Digest of the execution plan. Equal digests mean equal decisions.", Schema: text()},
+		{Component: headerProvider, Name: "x-signalbox-provider", Description: "The provider instance that answered.", Schema: text()},
+		{Component: headerModel, Name: "x-signalbox-model", Description: "The model, as the provider names it.", Schema: text()},
+		{Component: headerRetryAfter, Name: "retry-after", Description: "How long to wait before the next try, in seconds, where it is known.", Schema: text()},
+	}
+}
+
+// replyHeaders names the headers of an RPC's reply.
+func replyHeaders(r *rpc) []string {
+	names := []string{headerRequestID, headerPlan}
+	if r.upstream() {
+		names = append(names, headerProvider, headerModel)
+	}
+	return names
+}

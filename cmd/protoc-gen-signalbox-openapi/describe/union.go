@@ -1,0 +1,75 @@
+package describe
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/signalbox-ai/signalbox/cmd/protoc-gen-signalbox-openapi/openapi"
+)
+
+// union fills the schema of a message that is told apart by `type`: one alternative
+// for each arm, and one for types that this version does not know.
+func (b *builder) union(schema *openapi.Schema, message *protogen.Message, d direction) error {
+	schema.Description = prose(message.Comments.Leading)
+	var known []string
+	for _, plain := range message.Fields {
+		if plain.Oneof == nil || plain.Oneof.Desc.IsSynthetic() || plain.Desc.Name() == fieldOther {
+			continue
+		}
+		arm, err := b.field(plain)
+		if err != nil {
+			return err
+		}
+		alternative := &openapi.Schema{Types: []string{"object"}, Description: prose(plain.Comments.Leading)}
+		if err := b.object(alternative, plain.Message, plain.Message.Fields, d); err != nil {
+			return err
+		}
+		alternative.Properties = slices.Insert(alternative.Properties, 0,
+			openapi.Property{Name: "type", Schema: &openapi.Schema{Types: []string{"string"}, Enum: arm.tags}})
+		alternative.Required = slices.Insert(alternative.Required, 0, "type")
+		schema.OneOf = append(schema.OneOf, alternative)
+		known = append(known, arm.tags...)
+	}
+	schema.OneOf = append(schema.OneOf, &openapi.Schema{
+		Types:       []string{"object"},
+		Description: "Any other type.",
+		Properties: []openapi.Property{{Name: "type", Schema: &openapi.Schema{
+			Types: []string{"string"}, Not: &openapi.Schema{Enum: known},
+		}}},
+		Required: []string{"type"},
+		Open:     true,
+	})
+	return nil
+}
+
+// jsonKind is the JSON kind of the field's value.
+func jsonKind(f *field) string {
+	switch {
+	case f.Desc.IsList():
+		return "array"
+	case f.Desc.IsMap():
+		return "object"
+	}
+	switch f.Desc.Kind() {
+	case protoreflect.StringKind, protoreflect.EnumKind, protoreflect.BytesKind:
+		return "string"
+	case protoreflect.BoolKind:
+		return "boolean"
+	case protoreflect.MessageKind:
+		if f.Message.Desc.ParentFile().Package() == "google.protobuf" {
+			return "string"
+		}
+		return "object"
+	default:
+		return "number"
+	}
+}
+
+// deprecated says whether a field is marked so.
+func deprecated(f *field) bool {
+	options, ok := f.Desc.Options().(*descriptorpb.FieldOptions)
+	return ok && options.GetDeprecated()
+}

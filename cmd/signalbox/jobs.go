@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/pflag"
+
+	"github.com/signalbox-ai/signalbox/providers/builtin"
+	"github.com/signalbox-ai/signalbox/server"
+	"github.com/signalbox-ai/signalbox/server/config"
+	"github.com/signalbox-ai/signalbox/server/telemetry"
+)
+
+// load reads the flags of a job and the configuration that they point to.
+func load(job string, args []string, more func(*pflag.FlagSet)) (*config.Config, error) {
+	source := config.System(builtin.Types)
+	flags := pflag.NewFlagSet("signalbox "+job, pflag.ContinueOnError)
+	source.AddFlags(flags)
+	if more != nil {
+		more(flags)
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			os.Exit(0)
+		}
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("%s takes no argument %q", job, flags.Arg(0))
+	}
+	return config.Load(*source)
+}
+
+// serve serves until SIGTERM or SIGINT; a second one ends it at once.
+func serve(args []string) error {
+	cfg, err := load("serve", args, nil)
+	if err != nil {
+		return err
+	}
+	tele := cfg.Message.GetTelemetry()
+	log := telemetry.NewLogger(tele.GetLogLevel(), tele.GetLogFormat(), os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
+	if _, err := memlimit.Set(); err != nil {
+		log.Debug("no memory limit to keep to", "error", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, stop) // from now on a second signal has its usual effect
+	s.Announce()
+	return errors.Join(s.Run(ctx), s.Close(context.Background()))
+}
+
+// validate says whether serve would take the configuration.
+func validate(args []string) error {
+	cfg, err := load("validate", args, nil)
+	if err != nil {
+		return err
+	}
+	for _, warning := range cfg.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", warning)
+	}
+	_, err = fmt.Fprintln(os.Stdout, "The configuration is valid.")
+	return err
+}
+
+// explain prints the plan of a chat completion as JSON.
+func explain(args []string) error {
+	var question server.Question
+	cfg, err := load("explain", args, func(flags *pflag.FlagSet) {
+		flags.StringVar(&question.Model, "model", "", "the model selector to plan for")
+		flags.StringVar(&question.Provider, "provider", "", "the provider instance to use")
+		flags.StringVar(&question.Key, "key", "", "the key to plan for, by its public name")
+		flags.BoolVar(&question.Stream, "stream", false, "plan a stream")
+	})
+	if err != nil {
+		return err
+	}
+	if question.Model == "" {
+		return errors.New("explain needs --model")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	text, err := server.Explain(ctx, cfg, builtin.Types, question)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(json.RawMessage(text))
+}

@@ -1,0 +1,54 @@
+// Signalbox is an AI gateway: one typed API over gRPC and OpenAI's REST API, any
+// provider behind it, every call planned before it runs and recorded after.
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// version is set by the linker in releases.
+var version = "0.1.0-dev" //nolint:gochecknoglobals // the linker can set only a variable
+
+// job is one thing that the program does.
+type job struct {
+	name    string
+	summary string
+	run     func(args []string) error
+}
+
+func jobs() []job {
+	return []job{
+		{"serve", "serve calls (the default)", serve},
+		{"validate", "check the configuration and stop", validate},
+		{"explain", "show the plan of a call without making it", explain},
+		{"version", "print the version", printVersion},
+	}
+}
+
+func main() {
+	args := os.Args[1:]
+	name := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args = args[0], args[1:]
+	}
+	all := jobs()
+	i := slices.IndexFunc(all, func(j job) bool { return j.name == name })
+	if i < 0 {
+		fmt.Fprintf(os.Stderr, "signalbox: there is no job %q\n\n", name)
+		for _, j := range all {
+			fmt.Fprintf(os.Stderr, "  signalbox %-9s %s\n", j.name, j.summary)
+		}
+		os.Exit(2)
+	}
+	if err := all[i].run(args); err != nil {
+		fmt.Fprintf(os.Stderr, "signalbox: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func printVersion([]string) error {
+	_, err := fmt.Fprintln(os.Stdout, version)
+	return err
+}

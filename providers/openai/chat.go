@@ -1,0 +1,38 @@
+package openai
+
+import (
+	"context"
+	"strings"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+)
+
+// ChatCompletion implements providers.Chatter.
+func (o *Provider) ChatCompletion(ctx context.Context, c *providers.ChatCall) (*chatv1.ChatCompletion, error) {
+	r := o.request(c, false)
+	defer r.release()
+	var m *chatv1.ChatCompletion
+	err := o.client.Do(ctx, &r.call, func(reply string) error {
+		m = new(chatv1.ChatCompletion)
+		if err := codec.DecodeChatCompletion(reply, m, wire.Limits{}); err != nil {
+			return err
+		}
+		if m.Usage != nil {
+			c.Exchange.UsageJSON = usageOf(reply)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// usageOf is the text of the usage in a reply or chunk that was decoded.
+func usageOf(text string) string {
+	usage, _ := wire.Member(text, "usage")
+	return strings.Clone(usage) // without the reply around it
+}

@@ -1,0 +1,124 @@
+// Package openai speaks OpenAI's dialect, with OpenAI and with the providers that
+// are compatible with it: those say in data what they do differently.
+package openai
+
+import (
+	"net/http"
+
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/upstream"
+)
+
+// Type is OpenAI itself.
+var Type = Compatible(Quirks{ //nolint:gochecknoglobals // a row of builtin's table
+	Name:    "openai",
+	BaseURL: "https://api.openai.com/v1",
+})
+
+// Quirks are what a compatible provider does differently. The zero value, with a
+// name and a URL, is OpenAI.
+type Quirks struct {
+	// Name is the type's name.
+	Name string
+	// BaseURL is where its API is unless configured otherwise.
+	BaseURL string
+	// Keyless says that it needs no API key; one that is configured is sent.
+	Keyless bool
+	// KeyHeader carries the bare key. Empty: it is a bearer token in Authorization.
+	KeyHeader string
+	// NoStreamUsage says that it refuses `stream_options`.
+	NoStreamUsage bool
+	// NoDone says that its streams may end without [DONE]: they are complete when
+	// every choice has its finish reason.
+	NoDone bool
+}
+
+// Compatible is a type of provider that speaks OpenAI's dialect.
+func Compatible(q Quirks) providers.Type {
+	return providers.Type{
+		Name:    q.Name,
+		BaseURL: q.BaseURL,
+		Keyless: q.Keyless,
+		Dialect: providers.DialectOpenAI,
+		New:     func(p providers.Params) (providers.Provider, error) { return newProvider(q, p) },
+	}
+}
+
+// Provider is an instance.
+type Provider struct {
+	name        string
+	quirks      Quirks
+	client      *upstream.Client
+	chat        upstream.Endpoint
+	models      upstream.Endpoint
+	header      http.Header // of each call
+	streamUsage bool
+}
+
+var (
+	_ providers.Lister  = (*Provider)(nil)
+	_ providers.Chatter = (*Provider)(nil)
+)
+
+func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
+	baseURL := p.Config.GetBaseUrl()
+	if baseURL == "" {
+		baseURL = q.BaseURL
+	}
+	client, err := upstream.New(upstream.Params{
+		Name:        p.Config.GetName(),
+		BaseURL:     baseURL,
+		AllowHTTP:   p.Config.GetAllowHttp(),
+		HTTPVersion: p.Config.GetHttpVersion(),
+		Upstream:    p.Upstream,
+		Authorize:   authorize(q, p.APIKey),
+		Secrets:     []string{p.APIKey},
+		Credential:  p.Config.GetName(),
+		Version:     p.Version,
+		RootCAs:     nil,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := &Provider{
+		name:        p.Config.GetName(),
+		quirks:      q,
+		client:      client,
+		header:      http.Header{},
+		streamUsage: !q.NoStreamUsage && (p.Config.StreamUsage == nil || p.Config.GetStreamUsage()),
+	}
+	if o.chat, err = client.Endpoint("chat", "completions"); err != nil {
+		return nil, err
+	}
+	if o.models, err = client.Endpoint("models"); err != nil {
+		return nil, err
+	}
+	if v := p.Config.GetOrganization(); v != "" {
+		o.header["Openai-Organization"] = []string{v}
+	}
+	if v := p.Config.GetProject(); v != "" {
+		o.header["Openai-Project"] = []string{v}
+	}
+	return o, nil
+}
+
+// authorize returns what attaches the key to a request.
+func authorize(q Quirks, key string) func(http.Header) {
+	if key == "" {
+		return func(http.Header) {}
+	}
+	name, values := "Authorization", []string{"Bearer " + key}
+	if q.KeyHeader != "" {
+		name, values = http.CanonicalHeaderKey(q.KeyHeader), []string{key}
+	}
+	return func(h http.Header) { h[name] = values }
+}
+
+// Name implements providers.Provider.
+func (o *Provider) Name() string { return o.name }
+
+// Type implements providers.Provider.
+func (o *Provider) Type() string { return o.quirks.Name }
+
+// Close implements providers.Provider.
+func (o *Provider) Close() error { return o.client.Close() }

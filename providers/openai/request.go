@@ -1,0 +1,186 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+	"unsafe"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/upstream"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+)
+
+const (
+	// spliceFrom is the size from which JSON text is sent from where it lies.
+	spliceFrom = 8 << 10
+	// keepBuffer is the largest buffer that is used again.
+	keepBuffer = 64 << 10
+	// maxRequestID is what OpenAI takes as X-Client-Request-Id.
+	maxRequestID = 512
+)
+
+// request is a request as it is sent.
+type request struct {
+	call   upstream.Call
+	buffer *[]byte
+	asked  bool // the client wants a stream's usage
+}
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// request makes what is sent of a call.
+func (o *Provider) request(c *providers.ChatCall, stream bool) *request {
+	p := codec.ShallowCopyChatCompletionParams(c.Params)
+	r := &request{asked: p.GetStreamOptions().GetIncludeUsage()}
+	p.Model = c.Target.GetModel()
+	p.ExtraJson = without(p.ExtraJson, "model")
+	switch {
+	case stream:
+		p.Stream = &stream
+		p.ExtraJson = without(p.ExtraJson, "stream")
+	case p.GetStream():
+		p.Stream = nil
+	}
+	if c.Patch {
+		o.patch(p, c, stream)
+	}
+	r.encode(p)
+	r.call.Method, r.call.Endpoint, r.call.Header = http.MethodPost, o.chat, o.header
+	r.call.Model, r.call.Retry, r.call.Exchange = p.Model, c.Retry, c.Exchange
+	if isRequestID(c.RequestID) {
+		header := make(http.Header, len(o.header)+1)
+		for name, values := range o.header {
+			header[name] = values
+		}
+		header["X-Client-Request-Id"] = []string{c.RequestID}
+		r.call.Header = header
+	}
+	return r
+}
+
+// patch changes what the plan allows to change.
+func (o *Provider) patch(p *chatv1.ChatCompletionParams, c *providers.ChatCall, stream bool) {
+	if slices.Contains(c.Target.GetParameterRules(), modelsv1.ParameterRule_PARAMETER_RULE_MAX_COMPLETION_TOKENS) {
+		renameMaxTokens(p)
+	}
+	if stream && c.Meter && o.streamUsage {
+		askForUsage(p)
+	}
+}
+
+// renameMaxTokens sends `max_tokens` by its newer name. One that is given by the
+// newer name already counts alone, a null included.
+func renameMaxTokens(p *chatv1.ChatCompletionParams) {
+	if p.MaxTokens == nil { //nolint:staticcheck // the deprecated field is the point
+		return
+	}
+	_, given := wire.Member(p.ExtraJson, "max_completion_tokens")
+	if p.MaxCompletionTokens == nil && !given {
+		p.MaxCompletionTokens = p.MaxTokens //nolint:staticcheck // as above
+	}
+	p.MaxTokens = nil //nolint:staticcheck // as above
+}
+
+// askForUsage makes the stream tell its usage, unless the client set the option in a
+// way that is not ours to change.
+func askForUsage(p *chatv1.ChatCompletionParams) {
+	if _, odd := wire.Member(p.ExtraJson, "stream_options"); odd {
+		if !isNull(p.ExtraJson, "stream_options") {
+			return
+		}
+		p.ExtraJson = without(p.ExtraJson, "stream_options")
+	}
+	yes := true
+	options := &chatv1.ChatStreamOptions{IncludeUsage: &yes}
+	if given := p.StreamOptions; given != nil {
+		if _, odd := wire.Member(given.ExtraJson, "include_usage"); odd {
+			if !isNull(given.ExtraJson, "include_usage") {
+				return
+			}
+		}
+		options.IncludeObfuscation = given.IncludeObfuscation
+		options.ExtraJson = without(given.ExtraJson, "include_usage")
+	}
+	p.StreamOptions = options
+}
+
+func isNull(extra, key string) bool {
+	value, _ := wire.Member(extra, key)
+	return value == "null"
+}
+
+// mark stands in the encoded request where a verbatim text belongs. JSON has no such
+// byte.
+const mark = "\x00"
+
+// encode writes the body. Large texts that go through unchanged are not copied: they
+// are sent between the pieces around them.
+func (r *request) encode(p *chatv1.ChatCompletionParams) {
+	r.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	var texts []string
+	for _, text := range []*string{&p.MessagesJson, &p.ToolsJson} { // in the order of their numbers
+		if len(*text) >= spliceFrom {
+			texts = append(texts, *text)
+			*text = mark
+		}
+	}
+	b := codec.AppendChatCompletionParams((*r.buffer)[:0], p, wire.Request)
+	*r.buffer = b
+	for _, text := range texts {
+		at := bytes.IndexByte(b, mark[0])
+		// The bytes of a string are only read.
+		r.call.Body = append(r.call.Body, b[:at], unsafe.Slice(unsafe.StringData(text), len(text))) //nolint:gosec // see above
+		b = b[at+1:]
+	}
+	r.call.Body = append(r.call.Body, b)
+}
+
+// release gives the buffer back, once nothing is sent any more.
+func (r *request) release() {
+	if r.buffer != nil && cap(*r.buffer) <= keepBuffer {
+		buffers.Put(r.buffer)
+	}
+	r.buffer = nil
+}
+
+// isRequestID says whether OpenAI takes an id for its logs.
+func isRequestID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// without returns an extra_json without one of its members.
+func without(extra, key string) string {
+	if _, there := wire.Member(extra, key); !there {
+		return extra
+	}
+	out := ""
+	d := json.NewDecoder(bytes.NewReader([]byte(extra)))
+	if _, err := d.Token(); err != nil {
+		return extra
+	}
+	for d.More() {
+		var value json.RawMessage
+		name, err := d.Token()
+		if err != nil || d.Decode(&value) != nil {
+			return extra
+		}
+		if name != key {
+			out = wire.AddMember(out, name.(string), string(value)) //nolint:forcetypeassert // names are strings
+		}
+	}
+	return out
+}

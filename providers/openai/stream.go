@@ -1,0 +1,151 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/upstream"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+)
+
+// done is the data of a stream's last event.
+const done = "[DONE]"
+
+// chatStream turns events into chunks.
+type chatStream struct {
+	events   *upstream.Stream
+	request  *request
+	exchange *providers.Exchange
+	quirks   Quirks
+	first    *chatv1.ChatCompletionChunk // in hand when the stream was returned
+	open     map[int32]bool              // choices begun, true until they have their finish reason
+	err      error
+}
+
+// StreamChatCompletion implements providers.Chatter.
+func (o *Provider) StreamChatCompletion(ctx context.Context, c *providers.ChatCall) (providers.ChatStream, error) {
+	r := o.request(c, true)
+	r.call.End = done
+	events, err := o.client.Stream(ctx, &r.call)
+	if err != nil {
+		r.release()
+		return nil, err
+	}
+	s := &chatStream{events: events, request: r, exchange: c.Exchange, quirks: o.quirks}
+	s.first, err = s.next()
+	if errors.Is(err, io.EOF) {
+		err = failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream is empty.")
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Recv implements providers.ChatStream.
+func (s *chatStream) Recv() (*chatv1.ChatCompletionChunk, error) {
+	if chunk := s.first; chunk != nil {
+		s.first = nil
+		return chunk, nil
+	}
+	return s.next()
+}
+
+// Close implements providers.ChatStream.
+func (s *chatStream) Close() error {
+	err := s.events.Close()
+	s.request.release()
+	return err
+}
+
+// next returns the next chunk that is the client's to see.
+func (s *chatStream) next() (*chatv1.ChatCompletionChunk, error) {
+	for s.err == nil {
+		event, err := s.events.Next()
+		if err != nil {
+			s.err = s.end(err)
+			break
+		}
+		chunk, err := s.chunk(event)
+		if err != nil {
+			s.err = err
+			break
+		}
+		if chunk != nil {
+			return chunk, nil
+		}
+	}
+	return nil, s.err
+}
+
+// chunk reads an event; nil: the client is not to see it.
+func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, error) {
+	text := string(event.Data) // the chunk's strings are pieces of it
+	chunk := new(chatv1.ChatCompletionChunk)
+	if err := codec.DecodeChatCompletionChunk(text, chunk, wire.Limits{}); err != nil {
+		if event.Unterminated {
+			return nil, s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
+				"The provider's stream broke off before its end.", err)
+		}
+		return nil, s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY,
+			"The provider's stream has an event that is not a chunk.", err)
+	}
+	if s.quirks.NoDone {
+		s.note(chunk)
+	}
+	if chunk.Usage == nil {
+		return chunk, nil
+	}
+	s.exchange.UsageJSON = usageOf(text)
+	if s.request.asked {
+		return chunk, nil
+	}
+	if len(chunk.Choices) == 0 {
+		return nil, nil //nolint:nilnil // see above
+	}
+	chunk.Usage = nil
+	return chunk, nil
+}
+
+// note remembers which choices are open.
+func (s *chatStream) note(chunk *chatv1.ChatCompletionChunk) {
+	if s.open == nil {
+		s.open = make(map[int32]bool)
+	}
+	for _, choice := range chunk.GetChoices() {
+		s.open[choice.GetIndex()] = s.open[choice.GetIndex()] || choice.GetFinishReason() == ""
+		if choice.GetFinishReason() != "" {
+			s.open[choice.GetIndex()] = false
+		}
+	}
+}
+
+// end judges the end of the events.
+func (s *chatStream) end(err error) error {
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if s.quirks.NoDone && s.complete() {
+		s.events.Done()
+		return io.EOF
+	}
+	return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
+		"The provider's stream broke off before its end.", err)
+}
+
+// complete says whether every choice has its finish reason.
+func (s *chatStream) complete() bool {
+	for _, open := range s.open {
+		if open {
+			return false
+		}
+	}
+	return len(s.open) > 0
+}

@@ -1,0 +1,109 @@
+package providertest
+
+import (
+	"strconv"
+	"strings"
+)
+
+// chosenCalls returns the tools that a choice calls. forced says that the request
+// names the one to call.
+func chosenCalls(a *ask, i int) (calls []toolCall, forced bool) {
+	tools := a.root.get("tools").items()
+	choice := a.root.get("tool_choice")
+	switch {
+	case choice.str() == "none" || len(tools) == 0:
+		return nil, false
+	case choice.str() == "required":
+		if p := a.root.get("parallel_tool_calls"); p.set() && !p.is() {
+			tools = tools[:1]
+		}
+		tools = tools[:min(2, len(tools))]
+	case choice.get("type").str() == "allowed_tools":
+		allowed := choice.get("allowed_tools")
+		tools = named(tools, toolName(first(allowed.get("tools").items())))
+		if allowed.get("mode").str() == "auto" {
+			tools = mentioned(a, tools)
+		}
+	case choice.get("type").str() == "function" || choice.get("type").str() == "custom":
+		tools, forced = named(tools, toolName(choice)), true
+	default:
+		tools = mentioned(a, tools)
+	}
+	for k, t := range tools {
+		calls = append(calls, callOf(t, "call_"+digest(a.id, strconv.Itoa(i), strconv.Itoa(k))[:24]))
+	}
+	return calls, forced
+}
+
+// mentioned returns the first tool that the last message of a user names, unless a
+// tool has answered since.
+func mentioned(a *ask, tools []*node) []*node {
+	messages := a.root.get("messages").items()
+	if len(messages) == 0 || messages[len(messages)-1].get("role").str() != "user" {
+		return nil
+	}
+	for _, t := range tools {
+		if strings.Contains(a.last, toolName(t)) {
+			return []*node{t}
+		}
+	}
+	return nil
+}
+
+// named returns the tool of a name.
+func named(tools []*node, name string) []*node {
+	for _, t := range tools {
+		if toolName(t) == name {
+			return []*node{t}
+		}
+	}
+	return nil
+}
+
+// toolName is the name of a tool, or of a choice of one.
+func toolName(t *node) string {
+	if t.get("type").str() == "custom" {
+		return t.get("custom").get("name").str()
+	}
+	return t.get("function").get("name").str()
+}
+
+// callOf calls a tool with what its schema demands.
+func callOf(t *node, id string) toolCall {
+	if t.get("type").str() == "custom" {
+		return toolCall{ID: id, Type: "custom", Custom: &custom{Name: toolName(t), Input: "print(1)"}}
+	}
+	return toolCall{ID: id, Type: "function", Function: &function{
+		Name: toolName(t), Arguments: instance(t.get("function").get("parameters")),
+	}}
+}
+
+// chosenFunction returns the call of a deprecated function.
+func chosenFunction(a *ask) *function {
+	functions := a.root.get("functions").items()
+	name := a.root.get("function_call").get("name").str()
+	for _, f := range functions {
+		own := f.get("name").str()
+		auto := a.root.get("function_call").str() != "none" && strings.Contains(a.last, own)
+		if own == name || name == "" && auto {
+			return &function{Name: own, Arguments: instance(f.get("parameters"))}
+		}
+	}
+	return nil
+}
+
+// arguments is the text that a call carries.
+func arguments(c toolCall) string {
+	if c.Custom != nil {
+		return c.Custom.Input
+	}
+	return c.Function.Arguments
+}
+
+// first returns the first of the nodes, or nil.
+func first(nodes []*node) *node {
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes[0]
+}

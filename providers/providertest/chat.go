@@ -1,0 +1,78 @@
+package providertest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// chat answers a chat completion. have says that a script was queued for it, so
+// that markers count no more.
+func (x *exchange) chat(body []byte, have bool) answer {
+	root, e := x.parseBody(body)
+	if e != nil {
+		return errorAnswer(e)
+	}
+	x.up.records.update(x.rec, func(r *Request) {
+		r.Model, r.Stream = root.get("model").str(), root.get("stream").is()
+	})
+	if e := x.marked(root, have); e != nil {
+		return errorAnswer(e)
+	}
+	model, e := x.up.check(root)
+	if e != nil {
+		return errorAnswer(e)
+	}
+	a := newAsk(root, body, model)
+	return x.scripted(func() answer {
+		said := x.compose(a)
+		if a.stream {
+			return streamAnswer(x.events(a, said))
+		}
+		return jsonAnswer(http.StatusOK, indented(x.reply(a, said)))
+	})
+}
+
+// parseBody reads the JSON of a request.
+func (x *exchange) parseBody(body []byte) (*node, *APIError) {
+	if media, _, _ := strings.Cut(x.r.Header.Get("Content-Type"), ";"); strings.TrimSpace(media) != "application/json" {
+		return nil, refuse("", "unsupported_content_type", "The content type %q is not supported; send application/json.", media)
+	}
+	root, twice, err := parse(body)
+	if err != nil {
+		return nil, refuse("", "", "The body cannot be read: %s.", err)
+	}
+	if len(twice) > 0 {
+		return nil, x.violation("the body has a member twice: " + twice[0])
+	}
+	if root.kind != kindObject {
+		return nil, refuse("", "invalid_type", "The body must be an object.")
+	}
+	return root, nil
+}
+
+// marked takes the script that the request's own marker names.
+func (x *exchange) marked(root *node, have bool) *APIError {
+	if have {
+		return nil
+	}
+	for _, marker := range []string{root.get("model").str(), root.get("user").str()} {
+		var text string
+		switch {
+		case strings.HasPrefix(marker, faultPrefix):
+			text = strings.TrimPrefix(marker, faultPrefix)
+		case strings.HasPrefix(marker, replayPrefix):
+			text = "replay=" + strings.TrimPrefix(marker, replayPrefix)
+		default:
+			continue
+		}
+		s, err := ParseScript(text)
+		if err != nil {
+			return refuse("model", "invalid_value", "The marker cannot be read: %s.", err)
+		}
+		if x.up.queue.due(marker, s.Times) {
+			x.script = s
+		}
+		return nil
+	}
+	return nil
+}

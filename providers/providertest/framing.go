@@ -1,0 +1,67 @@
+package providertest
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// frame spells events as a stream's bytes, one slice for each.
+func frame(events [][]byte, f Framing) [][]byte {
+	end := f.LineEnd
+	if end == "" {
+		end = "\n"
+	}
+	out := make([][]byte, len(events))
+	for i, data := range events {
+		var b bytes.Buffer
+		if f.BOM && i == 0 {
+			b.WriteString("\uFEFF")
+		}
+		if f.Comments {
+			b.WriteString(": keep-alive" + end + end)
+		}
+		if f.Names {
+			b.WriteString("event: message" + end + "id: " + strconv.Itoa(i) + end + "retry: 3000" + end)
+		}
+		for _, line := range lines(data, f) {
+			b.WriteString("data:")
+			if !f.NoSpace {
+				b.WriteByte(' ')
+			}
+			b.Write(line)
+			b.WriteString(end)
+		}
+		if !f.NoLastBlank || i < len(events)-1 {
+			b.WriteString(end)
+		}
+		out[i] = b.Bytes()
+	}
+	return out
+}
+
+// lines spreads data over lines: after the commas between members, where a newline
+// changes nothing.
+func lines(data []byte, f Framing) [][]byte {
+	pad := []byte(strings.Repeat(" ", f.Padding))
+	whole := bytes.Join([][]byte{pad, data, pad}, nil)
+	if !f.MultiLine {
+		return [][]byte{whole}
+	}
+	var out [][]byte
+	quoted, from := false, 0
+	for i := 0; i < len(whole); i++ {
+		switch whole[i] {
+		case '\\':
+			i++
+		case '"':
+			quoted = !quoted
+		case ',':
+			if !quoted {
+				out = append(out, whole[from:i+1])
+				from = i + 1
+			}
+		}
+	}
+	return append(out, whole[from:])
+}

@@ -1,0 +1,71 @@
+package providertest
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed testdata
+var recordings embed.FS
+
+// Recordings returns the names that Replay takes: files of recorded traffic, like
+// "gomodel/openai/chat_completion.json".
+func Recordings() []string {
+	var names []string
+	_ = fs.WalkDir(recordings, "testdata", func(p string, d fs.DirEntry, err error) error { // an embedded tree does not fail
+		if err == nil && !d.IsDir() && path.Ext(p) != ".md" {
+			names = append(names, strings.TrimPrefix(p, "testdata/"))
+		}
+		return err
+	})
+	slices.Sort(names)
+	return names
+}
+
+// Recording returns the bytes that Replay sends for a name, and whether they are a
+// stream.
+func Recording(name string) (body []byte, stream bool, err error) {
+	a, err := replay(name)
+	if err != nil {
+		return nil, false, err
+	}
+	if a.framed != nil {
+		return bytes.Join(a.framed, nil), true, nil
+	}
+	return a.body, false, nil
+}
+
+// replay is the reply of a recording: its bytes as they are. Chunks that were
+// recorded without framing are framed as OpenAI does.
+func replay(name string) (answer, error) {
+	raw, err := recordings.ReadFile("testdata/" + path.Clean(name))
+	if err != nil {
+		return answer{}, fmt.Errorf("no recording %q", name)
+	}
+	switch {
+	case strings.HasSuffix(name, ".json"):
+		status := http.StatusOK
+		if strings.HasSuffix(name, "-error.json") {
+			status = http.StatusBadRequest
+		}
+		return jsonAnswer(status, raw), nil
+	case strings.HasSuffix(name, ".chunks.txt"):
+		a := streamAnswer(bytes.Split(bytes.TrimSpace(raw), []byte("\n")))
+		a.framed = frame(a.events, Framing{})
+		return a, nil
+	default:
+		a := streamAnswer(nil)
+		a.framed = bytes.SplitAfter(raw, []byte("\n\n"))
+		if n := len(a.framed); len(bytes.TrimSpace(a.framed[n-1])) == 0 { // what follows the last event
+			a.framed[n-2] = append(a.framed[n-2], a.framed[n-1]...)
+			a.framed = a.framed[:n-1]
+		}
+		return a, nil
+	}
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"fmt"
+	"net"
+)
+
+// Announce logs what is served and where, and the three commands of a first call.
+func (s *Server) Announce() {
+	cfg := s.params.Config
+	for _, warning := range cfg.Warnings {
+		s.params.Log.Warn(warning)
+	}
+	names := make([]string, 0, len(s.providers))
+	for _, provider := range s.providers {
+		names = append(names, provider.Name())
+	}
+	s.params.Log.Info("serving", "version", s.params.Version, "rest", s.HTTPAddr(), "grpc", s.GRPCAddr(), "providers", names, "config", cfg.File)
+	for _, command := range s.firstCalls() {
+		s.params.Log.Info("try it: " + command)
+	}
+}
+
+// firstCalls are commands to paste: curl, an OpenAI SDK, grpcurl.
+func (s *Server) firstCalls() []string {
+	model := "gpt-4o-mini"
+	if known := s.catalog.Snapshot().Models(); len(known) > 0 {
+		model = known[0].GetId()
+	}
+	key, curlAuth, grpcAuth := "none", "", ""
+	if !s.params.Config.Keyless() {
+		key = "$SIGNALBOX_MASTER_KEY"
+		curlAuth = ` -H "Authorization: Bearer ` + key + `"`
+		grpcAuth = curlAuth
+	}
+	plain, scheme := "-plaintext ", "http"
+	if s.certs != nil {
+		plain, scheme = "", "https"
+	}
+	rest, rpc := reachable(s.HTTPAddr()), reachable(s.GRPCAddr())
+	return []string{
+		fmt.Sprintf(`curl %s://%s/v1/chat/completions%s -H 'Content-Type: application/json' -d '{"model":"%s","messages":[{"role":"user","content":"Hello"}]}'`,
+			scheme, rest, curlAuth, model),
+		fmt.Sprintf(`OPENAI_BASE_URL=%s://%s/v1 OPENAI_API_KEY="%s" node -e 'new (require("openai"))().chat.completions.create({model:"%s",messages:[{role:"user",content:"Hello"}]}).then(r=>console.log(r.choices[0].message.content))'`,
+			scheme, rest, key, model),
+		fmt.Sprintf(`grpcurl %s%s -d '{"params":{"model":"%s","messages":[{"role":"user","content":"Hello"}]}}' %s signalbox.chat.v1.ChatService/CreateChatCompletion`,
+			plain, grpcAuth, model, rpc),
+	}
+}
+
+// reachable is an address that a client on this machine can use.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,174 @@
+package call
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
+
+	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+)
+
+// GRPC installs the chain on a gRPC server.
+type GRPC struct {
+	// Chain is what every call passes.
+	Chain *Chain
+	// Policies are the RPCs' policies.
+	Policies Policies
+}
+
+// exempt are gRPC's own services: they are not calls.
+func exempt(method string) bool {
+	return strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.")
+}
+
+// Unary runs the chain around unary calls.
+func (g *GRPC) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if exempt(info.FullMethod) {
+		return next(ctx, req)
+	}
+	c := g.arrive(ctx, info.FullMethod)
+	ctx = With(ctx, c)
+	defer c.Close()
+	reply, err := g.unary(ctx, c, req, next)
+	failed := g.Chain.Done(ctx, c, err)
+	// The transport is ours; it refuses headers only after they are sent.
+	_ = grpc.SetHeader(ctx, c.metadata())
+	if failed != nil {
+		return nil, c.Status(failed).Err()
+	}
+	return reply, nil
+}
+
+func (g *GRPC) unary(ctx context.Context, c *Call, req any, next grpc.UnaryHandler) (reply any, err error) {
+	request, _ := req.(proto.Message)
+	if err := g.Chain.Open(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := g.Chain.Request(ctx, c, request); err != nil {
+		return nil, err
+	}
+	err = g.Chain.Handle(ctx, c, func() error {
+		reply, err = next(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	message, _ := reply.(proto.Message)
+	return reply, g.Chain.Reply(ctx, c, message)
+}
+
+// Stream runs the chain around streaming calls.
+func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if exempt(info.FullMethod) {
+		return next(srv, ss)
+	}
+	c := g.arrive(ss.Context(), info.FullMethod)
+	ctx := With(ss.Context(), c)
+	defer c.Close()
+	stream := &serverStream{ServerStream: ss, ctx: ctx, call: c, chain: g.Chain}
+	err := g.Chain.Open(ctx, c)
+	if err == nil && c.Policy == nil {
+		err = failure.New(commonv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND, "There is no RPC "+Cut(strings.ToValidUTF8(c.Path, "?"), maxParam)+".")
+	}
+	if err == nil {
+		err = g.Chain.Handle(ctx, c, func() error { return next(srv, stream) })
+	}
+	failed := g.Chain.Done(ctx, c, err)
+	stream.head()
+	if failed != nil {
+		return c.Status(failed).Err()
+	}
+	return nil
+}
+
+// Unknown handles RPCs that no service has, so that they are seen by the chain.
+func Unknown(any, grpc.ServerStream) error { return nil }
+
+// arrive is the call as its metadata tells it.
+func (g *GRPC) arrive(ctx context.Context, fullMethod string) *Call {
+	md, _ := metadata.FromIncomingContext(ctx)
+	c := New(auditv1.Entrance_ENTRANCE_GRPC, first(md, "x-request-id"))
+	c.HTTPMethod = "POST"
+	c.Path = fullMethod
+	if policy := g.Policies[RPCOf(fullMethod)]; policy != nil {
+		c.RPC, c.Policy = RPCOf(fullMethod), policy
+	}
+	c.Client.UserAgent = Cut(first(md, "user-agent"), 256)
+	if p, ok := peer.FromContext(ctx); ok {
+		c.Client.Address = host(p.Addr)
+	}
+	c.Credential = first(md, "authorization")
+	if scheme, token, ok := strings.Cut(c.Credential, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		c.Credential = strings.TrimSpace(token)
+	}
+	c.TraceParent = first(md, "traceparent")
+	c.RequestHeader = md
+	return c
+}
+
+func first(md metadata.MD, name string) string {
+	if values := md[name]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+func host(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return addr.String()
+}
+
+// metadata is EachHeader for gRPC.
+func (c *Call) metadata() metadata.MD {
+	md := make(metadata.MD, 4)
+	c.EachHeader(func(name, value string) { md[name] = append(md[name], value) })
+	return md
+}
+
+// serverStream runs the Request steps on the first message received, and the Reply
+// steps on each one sent.
+type serverStream struct {
+	grpc.ServerStream
+	ctx    context.Context //nolint:containedctx // a grpc.ServerStream has its context
+	call   *Call
+	chain  *Chain
+	headed bool
+}
+
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	message, _ := m.(proto.Message)
+	return s.chain.Request(s.ctx, s.call, message)
+}
+
+func (s *serverStream) SendMsg(m any) error {
+	message, _ := m.(proto.Message)
+	if err := s.chain.Reply(s.ctx, s.call, message); err != nil {
+		return err
+	}
+	s.head()
+	return s.ServerStream.SendMsg(m)
+}
+
+// head sets the header metadata, once, before the first message or the status.
+func (s *serverStream) head() {
+	if s.headed {
+		return
+	}
+	s.headed = true
+	_ = s.ServerStream.SetHeader(s.call.metadata())
+}

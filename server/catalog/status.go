@@ -1,0 +1,42 @@
+package catalog
+
+import "time"
+
+// ProviderStatus is what is known of a provider instance's list.
+type ProviderStatus struct {
+	// Provider is the instance's name.
+	Provider string
+	// Type is its type.
+	Type string
+	// Discovered says that it is asked for its list.
+	Discovered bool
+	// Models is how many models of it are known.
+	Models int
+	// LastSuccess is when it last told its list, maybe to an earlier process. Zero:
+	// never.
+	LastSuccess time.Time
+	// LastError is why the last request failed, free of secrets. Empty: it did not.
+	LastError string
+	// Stale says that its list is an older good one.
+	Stale bool
+}
+
+// Status returns the state of every instance, in the order of the configuration.
+func (c *Catalog) Status() []ProviderStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	snapshot := c.snapshot.Load()
+	list := make([]ProviderStatus, 0, len(c.sources))
+	for _, src := range c.sources {
+		list = append(list, ProviderStatus{
+			Provider:    src.config.GetName(),
+			Type:        src.config.GetType(),
+			Discovered:  src.lister != nil,
+			Models:      len(snapshot.byInstance[src.config.GetName()]),
+			LastSuccess: src.told,
+			LastError:   src.failed,
+			Stale:       src.stale(),
+		})
+	}
+	return list
+}

@@ -1,0 +1,165 @@
+package config_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/signalbox-ai/signalbox/server/config"
+)
+
+func TestWhatIsWrongIsToldInOneLine_WithItsPlace(t *testing.T) {
+	t.Parallel()
+	hash := strings.Repeat("0a", 32)
+	for _, test := range []struct {
+		name    string
+		file    string
+		environ []string
+		want    []string // the lines, FILE for the file's path; a line may be cut short
+	}{
+		{"no YAML", "server: {\n  a: [\n", nil, []string{"FILE:2: did not find expected node content"}},
+		{"a tab", "server:\n\thttp_addr: x\n", nil, []string{"FILE:2: found character that cannot start any token"}},
+		{"two documents", "demo: true\n---\ndemo: false\n", nil, []string{"FILE:2:1: a second document; the file must have one"}},
+		{"a text", "hello\n", nil, []string{"FILE:1:1: expected fields for signalbox.config.v1.Config, got scalar"}},
+		{
+			"an unknown member", "server:\n  http_adr: x\n", nil,
+			[]string{`FILE:2:3: unknown member "http_adr"; there are http_addr, grpc_addr, insecure, `},
+		},
+		{"another spelling", "server: {httpAddr: x}\n", nil, []string{`FILE:1:10: unknown member "httpAddr"; there are `}},
+		{"a number for a name", "9: true\n", nil, []string{`FILE:1:1: unknown member "9"; there are `}},
+		{"a member twice", "demo: true\ndemo: false\n", nil, []string{`FILE:2:1: member "demo" stands here twice`}},
+		{"an empty item", "providers:\n  -\n", nil, []string{"FILE:2:4: an empty item"}},
+		{"an alias", "server: &a {}\nstorage: *a\n", nil, []string{"FILE:2:10: aliases are not supported"}},
+		{"the wrong kind", "server: {insecure: perhaps}\n", nil, []string{`FILE:1:20: expected bool, got "perhaps"`}},
+		{"no unit", "upstream: {max_backoff: 5}\n", nil, []string{"FILE:1:25: invalid duration: missing unit"}},
+		{"a rule of the proto", "upstream:\n  max_attempts: 11\n", nil, []string{"FILE:2:17: upstream.max_attempts: "}},
+		{
+			"several", "upstream: {max_attempts: 0, idle_timeout: -1s}\ntelemetry: {log_level: loud}\n", nil,
+			[]string{"FILE:1:26: upstream.max_attempts: ", "FILE:1:43: upstream.idle_timeout: ", "FILE:2:24: telemetry.log_level: "},
+		},
+		{"a missing variable", "auth: {master_key: \"${KEY}\"}\n", nil, []string{"FILE:1:20: ${KEY}: the variable is not set; ${KEY:-} allows that"}},
+		{"half a reference", "auth: {master_key: \"${KEY\"}\n", []string{"KEY=x"}, []string{"FILE:1:20: a reference is ${NAME} or ${NAME:-default}; write $${ for a plain ${"}},
+		{
+			"a value of a variable in the wrong place", "server: {insecure: \"${KEY}\"}\n", []string{"KEY=sk-canary"},
+			[]string{`FILE:1:20: expected bool, got "${KEY}"`},
+		},
+
+		{"a bad variable", "", []string{"SIGNALBOX_INSECURE=perhaps"}, []string{"SIGNALBOX_INSECURE: must be true or false"}},
+		{"a bad level", "", []string{"SIGNALBOX_LOG_LEVEL=loud"}, []string{"SIGNALBOX_LOG_LEVEL: "}},
+
+		{"a long master key", "", []string{"SIGNALBOX_MASTER_KEY=" + strings.Repeat("x", 4097)}, []string{"SIGNALBOX_MASTER_KEY: must have at most 4096 bytes"}},
+		{"a master key with a space", "auth: {master_key: a b}", nil, []string{"FILE:1:20: auth.master_key: must be visible ASCII"}},
+		{
+			"names and secrets twice", "auth:\n  keys:\n    - {name: a, sha256: " + hash + "}\n    - {name: a, sha256: " + strings.ToUpper(hash) + "}\n", nil,
+			[]string{`FILE:4:14: auth.keys[1].name: another key is named "a"`, `FILE:4:25: auth.keys[1].sha256: the secret is that of key "a" already`},
+		},
+		{
+			"the master key as a key", "auth: {master_key: test, keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n", nil,
+			[]string{"FILE:1:51: auth.keys[0].sha256: the secret is that of the master key already"},
+		},
+		{
+			"patterns of models", "auth: {keys: [{name: a, sha256: " + hash + ", allowed_models: [\"*-mini\", \"\"]}]}\n", nil,
+			[]string{`allowed_models[0]: "*" may only stand at the end`, "allowed_models[1]: is empty"},
+		},
+
+		{
+			"an unknown type", "providers: [{name: x, type: opanai, api_key: k}]\n", nil,
+			[]string{`FILE:1:29: providers[0].type: there is no type "opanai" of providers; there are "openai", "openai-like", "ollama", "demo"`},
+		},
+		{"a name that is no type", "providers: [{name: mine, api_key: k}]\n", nil, []string{`FILE:1:20: providers[0].name: there is no type "mine"`}},
+		{
+			"no key", "providers: [{name: openai}, {name: openai-eu, type: openai}, {name: x, type: openai}]\n", nil,
+			[]string{
+				`FILE:1:13: providers[0]: "openai" has no API key; set api_key, or the variable OPENAI_API_KEY`,
+				`"openai-eu" has no API key; set api_key, or the variable OPENAI_EU_API_KEY`, `"x" has no API key; set api_key`,
+			},
+		},
+		{"a key with a line break", "", []string{"OPENAI_API_KEY=a\nb"}, []string{"OPENAI_API_KEY: must be visible ASCII"}},
+		{"a name twice", "providers: [{name: ollama}, {name: ollama}]\n", nil, []string{`FILE:1:36: providers[1].name: another provider is named "ollama"`}},
+		{"no base URL", "providers: [{name: x, type: openai-like, api_key: k}]\n", nil, []string{`providers[0]: "x" has no base URL; set base_url`}},
+		{"an empty model", "providers: [{name: ollama, models: [a, \" \"]}]\n", nil, []string{"providers[0].models[1]: is empty"}},
+		{"demo refused and configured", "demo: false\nproviders: [{name: demo}]\n", nil, []string{"providers[0]: is a demonstration, and `demo` is false"}},
+		{"demo asked for, its name taken", "demo: true\nproviders: [{name: demo, type: ollama}]\n", nil, []string{`demo: another provider is named "demo"`}},
+
+		{"no address", "", []string{"SIGNALBOX_HTTP_ADDR=8080"}, []string{`SIGNALBOX_HTTP_ADDR: must be "host:port" or ":port"`}},
+		{"no port", "server: {grpc_addr: \"x:70000\"}", nil, []string{`FILE:1:21: server.grpc_addr: must be "host:port" or ":port"`}},
+		{"one address", "server: {http_addr: \":1\", grpc_addr: \":1\"}", nil, []string{"server.grpc_addr: is the address of the REST listener too"}},
+		{"an open address without a key", "", []string{"SIGNALBOX_HTTP_ADDR=10.0.0.1:80"}, []string{"SIGNALBOX_HTTP_ADDR: 10.0.0.1:80 is beyond loopback and no key is configured; set SIGNALBOX_MASTER_KEY"}},
+		{"no range", "server: {trusted_proxies: [10.0.0.1]}", nil, []string{`server.trusted_proxies[0]: must be a range such as "10.0.0.0/8"`}},
+
+		{"no database", "", []string{"SIGNALBOX_DATABASE_URL=mysql://u:canary@h/d"}, []string{`SIGNALBOX_DATABASE_URL: must begin with "postgres://" and name a host`}},
+		{"a header with credentials", "audit: {show_headers: [accept, X-Api-Key]}", nil, []string{`audit.show_headers[1]: "x-api-key" carries credentials`}},
+		{"no endpoint", "", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4317"}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL"}},
+		{"a very long time", "audit: {retention: 1000000000h}", nil, []string{"audit.retention: is too long"}},
+		{
+			"several at once", "server: {trusted_proxies: [x]}\nproviders: [{name: q}]\n", []string{"SIGNALBOX_HTTP_ADDR=x"},
+			[]string{"providers[0].name: there is no type", "SIGNALBOX_HTTP_ADDR: must be", "server.trusted_proxies[0]: must be"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "box.yaml")
+			write(t, path, test.file)
+			_, err := config.Load(config.Source{Path: path, Environ: test.environ, Types: types})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			lines := strings.Split(strings.ReplaceAll(err.Error(), path, "FILE"), "\n")
+			if len(lines) != len(test.want) {
+				t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
+			}
+			for i, want := range test.want {
+				if i < len(lines) && !strings.Contains(lines[i], want) {
+					t.Errorf("got  %s\nwant %s", lines[i], want)
+				}
+			}
+			if strings.Contains(err.Error(), "canary") {
+				t.Errorf("a secret shows: %v", err)
+			}
+		})
+	}
+}
+
+func TestBaseURLs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ url, want, fault string }{
+		{"https://api.example.com/v1/", "https://api.example.com/v1", ""},
+		{"https://api.example.com", "https://api.example.com", ""},
+		{" https://x:8443/a/b ", "https://x:8443/a/b", ""},
+		{"http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1", ""},
+		{"http://[::1]:8000", "http://[::1]:8000", ""},
+		{"http://localhost", "http://localhost", ""},
+		{"http://box.localhost/v1", "http://box.localhost/v1", ""},
+		{"http://api.example.com/v1", "", "must be https"},
+		{"http://127.0.0.1.example.com", "", "must be https"},
+		{"http://10.0.0.1", "", "must be https"},
+		{"https://user:canary@x/v1", "", "must have no user"},
+		{"https://x/v1?key=canary", "", "must have neither a query nor a fragment"},
+		{"https://x/v1?", "", "must have neither a query nor a fragment"},
+		{"https://x/v1#", "", "must have neither a query nor a fragment"},
+		{"https://x/a/../v1", "", "must have a plain path"},
+		{"https://x/a//b", "", "must have a plain path"},
+		{"https:///v1", "", "must be a URL"},
+		{"https://:443/v1", "", "must be a URL"},
+		{"//x/v1", "", "must be a URL"},
+		{"x/v1", "", "must be a URL"},
+		{"https:x", "", "must be a URL"},
+		{"ftp://x", "", "must be a URL"},
+		{"https://x\x7f", "", "must be a URL"},
+	} {
+		c, err := load(t, "", "OPENAI_API_KEY=k", "OPENAI_BASE_URL="+test.url)
+		switch {
+		case test.fault != "":
+			if err == nil || !strings.HasPrefix(err.Error(), "OPENAI_BASE_URL: "+test.fault) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s: error %v", test.url, err)
+			}
+		case err != nil:
+			t.Errorf("%s: error %v", test.url, err)
+		case c.Message.GetProviders()[0].GetBaseUrl() != test.want:
+			t.Errorf("%s: %s", test.url, c.Message.GetProviders()[0].GetBaseUrl())
+		}
+	}
+	if c := loaded(t, "providers: [{name: openai, api_key: k, base_url: \"http://10.0.0.1/v1\", allow_http: true}]"); c.Message.GetProviders()[0].GetBaseUrl() != "http://10.0.0.1/v1" {
+		t.Error("allow_http does not allow http")
+	}
+}

@@ -1,0 +1,187 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+)
+
+// demoType is the type of the demonstration provider, which serves when no other
+// one is configured.
+const demoType = "demo"
+
+// settleProviders merges the providers of file and environment, adds the
+// demonstration provider where it belongs, and checks them all.
+func (l *loader) settleProviders(config *Config) {
+	message := config.Message
+	seen := map[string]bool{}
+	for i, provider := range message.GetProviders() {
+		provider.Type = cmp.Or(provider.GetType(), provider.GetName())
+		if seen[provider.GetName()] {
+			l.fail(fmt.Sprintf("providers[%d].name", i), "another provider is named %q", provider.GetName())
+		}
+		seen[provider.GetName()] = true
+	}
+	for _, found := range l.instances() {
+		l.merge(message, found)
+	}
+	l.settleDemo(message)
+	for i, provider := range message.GetProviders() {
+		l.settleProvider(config, fmt.Sprintf("providers[%d]", i), provider)
+	}
+}
+
+// merge brings a provider of the environment into the list: its variables win over
+// the members of one of the same name.
+func (l *loader) merge(message *configv1.Config, found *instance) {
+	at := slices.IndexFunc(message.GetProviders(), func(p *configv1.Provider) bool { return p.GetName() == found.name })
+	if at < 0 {
+		if found.apiKey == "" && !found.typ.Keyless {
+			l.warn("%s is set but %s is not, so there is no provider %q.", found.variable(), found.prefix+"_API_KEY", found.name)
+			return
+		}
+		at = len(message.GetProviders())
+		message.Providers = append(message.Providers, &configv1.Provider{Name: found.name, Type: found.typ.Name})
+	}
+	provider := message.GetProviders()[at]
+	if provider.GetType() != found.typ.Name {
+		l.warn("%s is not used: the provider %q of the file is of the type %q.", found.variable(), found.name, provider.GetType())
+		return
+	}
+	member := fmt.Sprintf("providers[%d]", at)
+	if found.apiKey != "" {
+		provider.ApiKey = found.apiKey
+		l.from[member+".api_key"] = found.prefix + endAPIKey
+	}
+	if found.baseURL != "" {
+		provider.BaseUrl = found.baseURL
+		l.from[member+".base_url"] = found.prefix + endBaseURL
+	}
+	if len(found.models) > 0 {
+		provider.Models = found.models
+	}
+}
+
+// settleDemo decides whether the demonstration provider serves.
+func (l *loader) settleDemo(message *configv1.Config) {
+	isDemo := func(p *configv1.Provider) bool { return p.GetType() == demoType }
+	at := slices.IndexFunc(message.GetProviders(), isDemo)
+	if message.Demo == nil {
+		message.Demo = new(at >= 0 || len(message.GetProviders()) == 0 && l.typeOf(demoType) != nil)
+	}
+	switch {
+	case !message.GetDemo() && at >= 0:
+		l.fail(fmt.Sprintf("providers[%d]", at), "is a demonstration, and `demo` is false")
+	case message.GetDemo() && at < 0:
+		if slices.ContainsFunc(message.GetProviders(), func(p *configv1.Provider) bool { return p.GetName() == demoType }) {
+			l.fail("demo", "another provider is named %q", demoType)
+			return
+		}
+		message.Providers = append(message.Providers, &configv1.Provider{Name: demoType, Type: demoType})
+	}
+	switch {
+	case len(message.GetProviders()) == 0:
+		l.warn("No provider is configured, so no model can be served. Set OPENAI_API_KEY, or SIGNALBOX_DEMO=true.")
+	case !slices.ContainsFunc(message.GetProviders(), func(p *configv1.Provider) bool { return !isDemo(p) }):
+		l.warn("Only the demonstration provider serves: its replies are echoes. Set OPENAI_API_KEY to serve models.")
+	}
+}
+
+// settleProvider checks one provider, sets its defaults and lifts its key out of
+// the message.
+func (l *loader) settleProvider(config *Config, member string, provider *configv1.Provider) {
+	key := provider.GetApiKey()
+	provider.ApiKey = ""
+	typ := l.typeOf(provider.GetType())
+	if typ == nil {
+		l.fail(l.nearest(member, "type", "name"), "there is no type %q of providers; there are %s", provider.GetType(), l.typeNames())
+		return
+	}
+	key = strings.TrimSpace(key)
+	switch {
+	case key == "" && !typ.Keyless:
+		l.fail(l.nearest(member, "api_key", ""), "%q has no API key; %s", provider.GetName(), advice(provider, "api_key", endAPIKey))
+	case !visible(key):
+		l.fail(member+".api_key", "must be visible ASCII characters; a header carries no others")
+	case key != "":
+		config.APIKeys[provider.GetName()] = NewSecret(key)
+	}
+	if provider.GetBaseUrl() == "" {
+		provider.BaseUrl = typ.BaseURL
+	}
+	if provider.GetBaseUrl() == "" && !typ.Keyless {
+		l.fail(l.nearest(member, "base_url", ""), "%q has no base URL; %s", provider.GetName(), advice(provider, "base_url", endBaseURL))
+	}
+	secure := false
+	if provider.GetBaseUrl() != "" {
+		secure = l.settleURL(member+".base_url", provider)
+	}
+	models := provider.GetModels()
+	provider.Models = nil
+	for i, model := range models {
+		model = strings.TrimSpace(model)
+		if model == "" {
+			l.fail(fmt.Sprintf("%s.models[%d]", member, i), "is empty")
+		}
+		if !slices.Contains(provider.Models, model) {
+			provider.Models = append(provider.Models, model)
+		}
+	}
+	fill(provider, providerDefaults(secure))
+}
+
+// settleURL checks a base URL and says whether it is https. The URL itself is not
+// told: it may hold what should not be there.
+func (l *loader) settleURL(member string, provider *configv1.Provider) bool {
+	text := strings.TrimSpace(provider.GetBaseUrl())
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		l.fail(member, `must be a URL such as "https://api.example.com/v1"`)
+		return false
+	case u.User != nil:
+		l.fail(member, "must have no user or password; a key belongs into api_key")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
+		l.fail(member, "must have neither a query nor a fragment")
+	case path.Clean("/"+u.Path) != "/"+strings.Trim(u.Path, "/"):
+		l.fail(member, "must have a plain path, without dots or empty segments")
+	case u.Scheme == "http" && !provider.GetAllowHttp() && !loopback(u.Hostname()):
+		l.fail(member, "must be https: keys would travel in the open; allow_http takes http all the same")
+	}
+	provider.BaseUrl = strings.TrimRight(text, "/")
+	return u.Scheme == "https"
+}
+
+// nearest is the path of the first of two members that the file has, else of the
+// whole.
+func (l *loader) nearest(member string, fields ...string) string {
+	for _, field := range fields {
+		if _, ok := l.where[member+"."+field]; ok {
+			return member + "." + field
+		}
+	}
+	return member
+}
+
+func (l *loader) typeOf(name string) *providers.Type {
+	for i := range l.source.Types {
+		if l.source.Types[i].Name == name {
+			return &l.source.Types[i]
+		}
+	}
+	return nil
+}
+
+func (l *loader) typeNames() string {
+	list := make([]string, 0, len(l.source.Types))
+	for _, typ := range l.source.Types {
+		list = append(list, fmt.Sprintf("%q", typ.Name))
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/rest"
+	"github.com/signalbox-ai/signalbox/server/rest/apidoc"
+	"github.com/signalbox-ai/signalbox/server/service"
+	"github.com/signalbox-ai/signalbox/server/usage"
+)
+
+// What one connection may cost, at either door. Go's own defaults let a slow client
+// hold megabytes.
+const (
+	maxStreams      = 250
+	maxHeaderBytes  = 64 << 10
+	streamWindow    = 256 << 10
+	connWindow      = 1 << 20
+	readHeaderTime  = 10 * time.Second
+	idleConnection  = 120 * time.Second
+	minKeepalive    = 10 * time.Second
+	connectionAge   = 30 * time.Minute
+	connectionGrace = 30 * time.Minute
+)
+
+// services are the proto services, for both doors.
+func (s *Server) services(policies call.Policies) []rest.Service {
+	chatters := map[string]providers.Chatter{}
+	for _, provider := range s.providers {
+		if chatter, ok := provider.(providers.Chatter); ok {
+			chatters[provider.Name()] = chatter
+		}
+	}
+	return []rest.Service{
+		{
+			Desc: &chatv1.ChatService_ServiceDesc,
+			Impl: service.NewChat(service.ChatDeps{Chatters: chatters, Meter: s.meter}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return chatv1.RegisterChatServiceHandlerClient(ctx, mux, chatv1.NewChatServiceClient(conn))
+			},
+		},
+		{
+			Desc: &modelsv1.ModelsService_ServiceDesc,
+			Impl: service.NewModels(service.ModelsDeps{Catalog: s.catalog}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return modelsv1.RegisterModelsServiceHandlerClient(ctx, mux, modelsv1.NewModelsServiceClient(conn))
+			},
+		},
+		{
+			Desc: &planv1.PlanService_ServiceDesc,
+			Impl: service.NewPlan(service.PlanDeps{Planner: s.planner, Policies: policies, Principal: s.auth.Principal}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return planv1.RegisterPlanServiceHandlerClient(ctx, mux, planv1.NewPlanServiceClient(conn))
+			},
+		},
+		{
+			Desc: &auditv1.AuditService_ServiceDesc,
+			Impl: service.NewAudit(service.AuditDeps{Store: s.store}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return auditv1.RegisterAuditServiceHandlerClient(ctx, mux, auditv1.NewAuditServiceClient(conn))
+			},
+		},
+	}
+}
+
+// meter tells a provider's usage object apart into classes. One that cannot be read
+// leaves usage unknown.
+func (s *Server) meter(usageJSON string) *usagev1.TokenUsage {
+	reported := &chatv1.CompletionUsage{}
+	if err := codec.DecodeCompletionUsage(usageJSON, reported, wire.Limits{}); err != nil {
+		s.params.Log.Warn("a provider's usage cannot be read", "error", err)
+		return nil
+	}
+	return usage.OfCompletion(reported)
+}
+
+// listen opens both listeners.
+func (s *Server) listen() (listeners, error) {
+	cfg := s.params.Config.Message.GetServer()
+	var lanes listeners
+	var err error
+	if lanes.http, err = net.Listen("tcp", cfg.GetHttpAddr()); err != nil {
+		return listeners{}, fmt.Errorf("listen for REST: %w", err)
+	}
+	if lanes.grpc, err = net.Listen("tcp", cfg.GetGrpcAddr()); err != nil {
+		_ = lanes.http.Close() // the first error is the one to tell
+		return listeners{}, fmt.Errorf("listen for gRPC: %w", err)
+	}
+	return lanes, nil
+}
+
+func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer *health.Server) *grpc.Server {
+	cfg := s.params.Config.Message.GetServer()
+	options := []grpc.ServerOption{
+		grpc.UnaryInterceptor(chain.Unary),
+		grpc.StreamInterceptor(chain.Stream),
+		grpc.UnknownServiceHandler(call.Unknown),
+		grpc.MaxRecvMsgSize(int(cfg.GetMaxBodyBytes())),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
+		grpc.ConnectionTimeout(readHeaderTime),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minKeepalive, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace}),
+		grpc.WaitForHandlers(true),
+	}
+	if s.certs != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.certs.Config("h2"))))
+	}
+	server := grpc.NewServer(options...)
+	for _, service := range services {
+		server.RegisterService(service.Desc, service.Impl)
+	}
+	healthv1.RegisterHealthServer(server, healthServer)
+	if cfg.GetReflection() {
+		reflection.Register(server)
+	}
+	return server
+}
+
+func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []rest.Service) (*http.Server, error) {
+	cfg := s.params.Config.Message.GetServer()
+	static := map[string]http.Handler{
+		"/health":       http.HandlerFunc(s.ready.live),
+		"/health/ready": http.HandlerFunc(s.ready.ready),
+	}
+	if s.params.Config.Message.GetTelemetry().GetMetrics() {
+		static["/metrics"] = s.telemetry.MetricsHandler()
+	}
+	for path, handler := range apidoc.Routes() {
+		static[path] = handler
+	}
+	var proxies []netip.Prefix
+	for _, text := range cfg.GetTrustedProxies() {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("trusted proxy: %w", err)
+		}
+		proxies = append(proxies, prefix)
+	}
+	handler, err := rest.New(rest.Deps{
+		Chain: chain, Policies: policies, Files: files(), Services: services, Static: static,
+		Limits: s.limits, TrustedProxies: proxies, Log: s.params.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	calls, end := context.WithCancel(context.Background())
+	s.endCalls = end
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTime,
+		IdleTimeout:       idleConnection,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return calls },
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: connWindow,
+			MaxReceiveBufferPerStream:     streamWindow,
+		},
+	}
+	if s.certs != nil {
+		server.TLSConfig = s.certs.Config("h2", "http/1.1")
+	}
+	return server, nil
+}

@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/catalog"
+)
+
+// find returns the models that a selector names, best first.
+//
+// "provider/model" is read as a model of a provider instance, then as one of any
+// instance of a provider type, then as a provider's own name that has slashes; the
+// first reading that finds a model holds. A provider beside the selector must
+// agree with the one in it.
+func find(s *catalog.Snapshot, requested *planv1.RequestedSelector) ([]catalog.Model, error) {
+	selector, pinned := requested.GetModel(), requested.GetProvider()
+	if pinned != "" && !s.Instance(pinned) {
+		return nil, &failure.Error{
+			Reason:  commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND,
+			Message: fmt.Sprintf("There is no provider %q.", pinned),
+			Param:   "provider",
+		}
+	}
+	named, model := instances(s, selector)
+	if pinned != "" {
+		return findPinned(s, pinned, named, selector, model)
+	}
+	var found []catalog.Model
+	for _, instance := range named {
+		if m, ok := s.Find(instance, model); ok {
+			found = append(found, m)
+		}
+	}
+	if len(found) == 0 {
+		found = s.Having(selector)
+	}
+	return found, nil
+}
+
+// instances are those that the selector's first part names, and the model behind
+// it. None: it names no provider.
+func instances(s *catalog.Snapshot, selector string) (named []string, model string) {
+	first, rest, ok := strings.Cut(selector, "/")
+	switch {
+	case !ok || rest == "":
+		return nil, selector
+	case s.Instance(first):
+		return []string{first}, rest
+	default:
+		return s.InstancesOf(first), rest
+	}
+}
+
+// findPinned finds a selector's model at one instance.
+func findPinned(s *catalog.Snapshot, pinned string, named []string, selector, model string) ([]catalog.Model, error) {
+	agrees := len(named) == 0
+	for _, instance := range named {
+		agrees = agrees || instance == pinned
+	}
+	if agrees {
+		if m, ok := s.Find(pinned, model); ok && len(named) > 0 {
+			return []catalog.Model{m}, nil
+		}
+	}
+	if m, ok := s.Find(pinned, selector); ok {
+		return []catalog.Model{m}, nil
+	}
+	if !agrees {
+		return nil, &failure.Error{
+			Reason:  commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT,
+			Message: fmt.Sprintf("The model %q and the provider %q do not agree.", selector, pinned),
+			Param:   "provider",
+		}
+	}
+	return nil, nil
+}

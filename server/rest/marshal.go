@@ -1,0 +1,130 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+)
+
+// usageMIME is how the front tells the mux, which chooses marshalers by type, that
+// the client asked for a stream's usage. It never leaves the process.
+const usageMIME = "application/vnd.signalbox.usage"
+
+// marshaler writes replies as OpenAI's JSON, and streams as server-sent events. It
+// reads nothing: the front has decoded the body already.
+type marshaler struct {
+	// usage writes `"usage":null` into the chunks that have none, as OpenAI does for
+	// a client that asked for the usage.
+	usage bool
+}
+
+// Marshal writes a reply, a stream's next piece, or a stream's error.
+func (m *marshaler) Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case proto.Message:
+		return codec.Append(nil, v, wire.Reply)
+	case map[string]any:
+		return m.event(v["result"])
+	case map[string]proto.Message:
+		return errorEvent(v["error"])
+	default:
+		return nil, fmt.Errorf("marshal %T", v)
+	}
+}
+
+// event is one server-sent event. The message that ends a stream has no chunk and
+// no event.
+func (m *marshaler) event(result any) ([]byte, error) {
+	message, ok := result.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("marshal %T", result)
+	}
+	if reflect.ValueOf(message).IsNil() {
+		return nil, nil
+	}
+	b, err := codec.Append(append(make([]byte, 0, 512), "data: "...), message, wire.Reply)
+	if err != nil {
+		return nil, err
+	}
+	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && m.usage && chunk.GetUsage() == nil && !strings.Contains(chunk.GetExtraJson(), `"usage"`) {
+		b = append(b[:len(b)-1], `,"usage":null}`...)
+	}
+	return append(b, "\n\n"...), nil
+}
+
+// errorEvent is the event that ends a broken stream.
+func errorEvent(message proto.Message) ([]byte, error) {
+	st, _ := message.(*spb.Status)
+	for _, detail := range st.GetDetails() {
+		failed := &commonv1.ApiError{}
+		if detail.MessageIs(failed) {
+			if err := detail.UnmarshalTo(failed); err != nil {
+				return nil, fmt.Errorf("read error: %w", err)
+			}
+			return append(appendEnvelope([]byte("data: "), failed), "\n\n"...), nil
+		}
+	}
+	return nil, errors.New("the status has no ApiError")
+}
+
+// appendEnvelope is the error body that every failure has.
+func appendEnvelope(b []byte, failed *commonv1.ApiError) []byte {
+	b = append(b, `{"error":`...)
+	b = codec.AppendApiError(b, failed, wire.Reply)
+	return append(b, '}')
+}
+
+// Unmarshal is not used: the front decodes.
+func (m *marshaler) Unmarshal([]byte, any) error { return errors.New("the front decodes bodies") }
+
+// NewDecoder takes the message out of the body that the front made.
+func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		b, ok := r.(*body)
+		if !ok {
+			return fmt.Errorf("a body of type %T", r)
+		}
+		if b.message == nil {
+			return nil
+		}
+		target := reflect.ValueOf(v).Elem()
+		if target.Kind() == reflect.Pointer {
+			target.Set(reflect.ValueOf(b.message))
+			return nil
+		}
+		target.Set(reflect.ValueOf(b.message).Elem())
+		return nil
+	})
+}
+
+// NewEncoder is not used by the generated handlers.
+func (m *marshaler) NewEncoder(w io.Writer) runtime.Encoder {
+	return runtime.EncoderFunc(func(v any) error {
+		b, err := m.Marshal(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(b)
+		return err
+	})
+}
+
+// ContentType is that of every reply that is not a stream.
+func (m *marshaler) ContentType(any) string { return "application/json" }
+
+// StreamContentType is that of streams.
+func (m *marshaler) StreamContentType(any) string { return "text/event-stream; charset=utf-8" }
+
+// Delimiter is empty: an event brings its own end, so that it is one write.
+func (m *marshaler) Delimiter() []byte { return nil }

@@ -1,0 +1,183 @@
+package rest
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/call"
+)
+
+const (
+	// keepAlive is how long a stream is silent before a comment is sent, so that
+	// proxies and clients keep the connection.
+	keepAlive = 15 * time.Second
+	// writeIdle is how long a client may take nothing before it is cut off.
+	writeIdle = 60 * time.Second
+)
+
+// reply writes what a client gets: the call's headers before the first byte, a
+// compressed body where that pays, and a stream's keep-alives and end.
+type reply struct {
+	http.ResponseWriter
+	call   *call.Call
+	gzip   *compressor // nil: the client takes none
+	stream bool
+
+	mu       sync.Mutex // keep-alives are written by a timer
+	wrote    bool
+	ended    bool
+	last     time.Time // of the last write
+	deadline time.Time
+	timer    *time.Timer
+}
+
+func newReply(w http.ResponseWriter, r *http.Request, c *call.Call, gzip *compressor) *reply {
+	if !acceptsGzip(r.Header) {
+		gzip = nil
+	}
+	return &reply{ResponseWriter: w, call: c, gzip: gzip}
+}
+
+// WriteHeader sends the status with the call's headers.
+func (p *reply) WriteHeader(status int) {
+	if p.wrote {
+		return
+	}
+	p.wrote = true
+	header := p.Header()
+	p.call.EachHeader(func(name, value string) { header.Set(name, value) })
+	header.Set("X-Content-Type-Options", "nosniff")
+	if p.stream && status == http.StatusOK {
+		header.Set("Cache-Control", "no-cache")
+		header.Set("X-Accel-Buffering", "no")
+		p.last = time.Now()
+		p.timer = time.AfterFunc(keepAlive, p.beat)
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a whole reply, or a stream's next event.
+func (p *reply) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stream {
+		if !p.wrote {
+			p.WriteHeader(http.StatusOK)
+		}
+		p.extend()
+		return p.ResponseWriter.Write(b)
+	}
+	if p.wrote {
+		return p.ResponseWriter.Write(b)
+	}
+	n := len(b)
+	if p.gzip != nil {
+		b = p.gzip.compress(p.Header(), b)
+	}
+	p.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	p.WriteHeader(http.StatusOK)
+	p.extend()
+	if _, err := p.ResponseWriter.Write(b); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// extend gives the client time to take what is written next.
+func (p *reply) extend() {
+	now := time.Now()
+	p.last = now
+	if p.deadline.Sub(now) < writeIdle-time.Second {
+		p.deadline = now.Add(writeIdle)
+		// Recorders and HTTP/2 streams without deadlines have none to set.
+		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(p.deadline)
+	}
+}
+
+// FlushError sends what is written. The generated handlers call it for each event.
+func (p *reply) FlushError() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for those who do not ask.
+func (p *reply) Flush() { _ = p.FlushError() }
+
+// beat keeps a silent stream alive.
+func (p *reply) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	if silent := time.Since(p.last); silent < keepAlive {
+		p.timer.Reset(keepAlive - silent)
+		return
+	}
+	p.extend()
+	if _, err := p.ResponseWriter.Write([]byte(": keep-alive\n\n")); err != nil {
+		return // the handler sees it at its next write
+	}
+	_ = http.NewResponseController(p.ResponseWriter).Flush()
+	p.timer.Reset(keepAlive)
+}
+
+// finish ends a stream that came to its own end.
+func (p *reply) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := p.call.Outcome.End
+	complete := end == commonv1.CallEnd_CALL_END_COMPLETED || end == commonv1.CallEnd_CALL_END_FILTERED
+	if !p.stream || !p.wrote || p.ended || !complete {
+		return
+	}
+	p.ended = true
+	_, _ = p.ResponseWriter.Write([]byte("data: [DONE]\n\n"))
+}
+
+// close stops the keep-alives and lets the call's stream go.
+func (p *reply) close() {
+	p.mu.Lock()
+	p.ended = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	p.call.Close()
+}
+
+// writeError sends a failure as OpenAI's envelope. Nothing was sent before.
+func (p *reply) writeError(failed *failure.Error) {
+	if failed == nil || p.wrote {
+		return
+	}
+	p.stream = false
+	header := p.Header()
+	header.Set("Content-Type", "application/json")
+	b := appendEnvelope(nil, p.call.APIError(failed))
+	header.Set("Content-Length", strconv.Itoa(len(b)))
+	p.call.EachHeader(func(name, value string) { header.Set(name, value) })
+	writeRetry(header, failed)
+	p.WriteHeader(failed.HTTPStatus())
+	_, _ = p.ResponseWriter.Write(b)
+}
+
+// writeRetry steers the retries of SDKs, which repeat 408, 409, 429 and 5xx unless
+// told otherwise.
+func writeRetry(header http.Header, failed *failure.Error) {
+	if failed.RetryAfter > 0 {
+		// Longer waits make some SDKs give up, and freeze others.
+		wait := min(failed.RetryAfter, 2*time.Minute)
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		header.Set("Retry-After-Ms", strconv.FormatInt(wait.Milliseconds(), 10))
+	}
+	if status := failed.HTTPStatus(); !failed.Retryable() && (status == 408 || status == 409 || status == 429 || status >= 500) {
+		header.Set("X-Should-Retry", "false")
+	}
+}

@@ -1,0 +1,237 @@
+// Package server is the assembly: which rooms there are, in which order a call
+// passes them, and how they start and stop. Everything it names is made here, once,
+// and handed to those who need it.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/server/audit"
+	"github.com/signalbox-ai/signalbox/server/auth"
+	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/catalog"
+	"github.com/signalbox-ai/signalbox/server/certs"
+	"github.com/signalbox-ai/signalbox/server/config"
+	"github.com/signalbox-ai/signalbox/server/plan"
+	"github.com/signalbox-ai/signalbox/server/storage"
+	"github.com/signalbox-ai/signalbox/server/telemetry"
+)
+
+// Params is what a server is made from. Extra may be empty; all else is required.
+type Params struct {
+	// Config is the configuration.
+	Config *config.Config
+	// Types are the kinds of providers that there are.
+	Types []providers.Type
+	// Log takes what operators read.
+	Log *slog.Logger
+	// Version is the gateway's version.
+	Version string
+	// Extra are further steps, innermost of the chain. Tests use them.
+	Extra []call.Step
+}
+
+// Server is an assembled gateway. Run serves; Close, after it, lets everything go.
+type Server struct {
+	params    Params
+	limits    wire.Limits
+	providers []providers.Provider
+	catalog   *catalog.Catalog
+	store     storage.AuditLog
+	audit     *audit.Log
+	auth      *auth.Auth
+	planner   *plan.Planner
+	telemetry *telemetry.Telemetry
+	certs     *certs.Files // nil: plain text
+	gate      *gate
+	ready     *readiness
+	extra     []call.Step
+
+	// endCalls ends the calls of REST that still run.
+	endCalls context.CancelFunc
+
+	grpc  *grpc.Server
+	http  *http.Server
+	lanes listeners
+}
+
+// listeners are the two doors.
+type listeners struct{ http, grpc net.Listener }
+
+// New assembles a gateway and opens its listeners and its store. It makes no call
+// to the network. On an error nothing stays open.
+func New(ctx context.Context, params Params) (_ *Server, err error) {
+	s := &Server{params: params, extra: params.Extra, gate: newGate(params.Config.Message.GetServer().GetMaxConcurrentCalls())}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(ctx))
+		}
+	}()
+	server := params.Config.Message.GetServer()
+	s.limits = wire.Limits{MaxDepth: int(server.GetMaxJsonDepth()), MaxBytes: server.GetMaxBodyBytes()}
+	for _, open := range []func(context.Context) error{
+		s.openTelemetry, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openPlanner, s.openDoors,
+	} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) openTelemetry(context.Context) (err error) {
+	s.telemetry, err = telemetry.New(telemetry.Params{
+		Config:  s.params.Config.Message.GetTelemetry(),
+		Log:     s.params.Log,
+		Version: s.params.Version,
+	})
+	return err
+}
+
+func (s *Server) openProviders(context.Context) error {
+	for _, cfg := range s.params.Config.Message.GetProviders() {
+		typ, err := typeOf(s.params.Types, cfg.GetType())
+		if err != nil {
+			return fmt.Errorf("open provider %s: %w", cfg.GetName(), err)
+		}
+		secret := s.params.Config.APIKeys[cfg.GetName()]
+		provider, err := typ.New(providers.Params{Config: cfg, APIKey: secret.Reveal(), Upstream: s.params.Config.Message.GetUpstream(), Version: s.params.Version})
+		if err != nil {
+			return fmt.Errorf("open provider %s: %w", cfg.GetName(), err)
+		}
+		s.providers = append(s.providers, provider)
+	}
+	return nil
+}
+
+func typeOf(types []providers.Type, name string) (providers.Type, error) {
+	for _, typ := range types {
+		if typ.Name == name {
+			return typ, nil
+		}
+	}
+	return providers.Type{}, fmt.Errorf("there is no provider type %q", name)
+}
+
+func (s *Server) openCatalog(context.Context) (err error) {
+	s.catalog, err = catalog.New(catalog.Params{
+		Providers:       s.providers,
+		ProviderConfigs: s.params.Config.Message.GetProviders(),
+		Config:          s.params.Config.Message.GetCatalog(),
+		Dir:             filepath.Join(s.params.Config.Message.GetStorage().GetDataDir(), "models"),
+		Log:             s.params.Log,
+	})
+	return err
+}
+
+func (s *Server) openAuth(context.Context) (err error) {
+	s.auth, err = auth.New(auth.Params{
+		MasterKey: s.params.Config.MasterKey,
+		Keys:      s.params.Config.Message.GetAuth().GetKeys(),
+		Providers: s.params.Config.Message.GetProviders(),
+	})
+	return err
+}
+
+func (s *Server) openPlanner(context.Context) error {
+	instances := map[string]plan.Instance{}
+	for i, provider := range s.providers {
+		cfg := s.params.Config.Message.GetProviders()[i]
+		typ, err := typeOf(s.params.Types, provider.Type())
+		if err != nil {
+			return err
+		}
+		_, chats := provider.(providers.Chatter)
+		instances[provider.Name()] = plan.Instance{
+			Chats: chats, SameDialect: typ.Dialect == providers.DialectOpenAI, StreamUsage: cfg.GetStreamUsage(),
+		}
+	}
+	s.planner = plan.New(plan.Params{
+		Catalog:      s.catalog,
+		Instances:    instances,
+		Upstream:     s.params.Config.Message.GetUpstream(),
+		ConfigDigest: s.params.Config.Digest,
+	})
+	return nil
+}
+
+// files describe the services that are served.
+func files() []protoreflect.FileDescriptor {
+	return []protoreflect.FileDescriptor{
+		chatv1.File_signalbox_chat_v1_chat_service_proto,
+		modelsv1.File_signalbox_models_v1_models_service_proto,
+		planv1.File_signalbox_plan_v1_plan_service_proto,
+		auditv1.File_signalbox_audit_v1_audit_service_proto,
+	}
+}
+
+// openDoors makes the chain, the services behind it, and the two listeners before
+// it.
+func (s *Server) openDoors(context.Context) error {
+	policies, err := call.ReadPolicies(files()...)
+	if err != nil {
+		return err
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return fmt.Errorf("compile validation rules: %w", err)
+	}
+	chain := &call.Chain{Steps: s.steps(validator), Code: coder(s.params.Log), Log: s.params.Log}
+	healthServer := health.NewServer()
+	s.ready = &readiness{catalog: s.catalog, grpc: healthServer}
+	services := s.services(policies)
+	if s.lanes, err = s.listen(); err != nil {
+		return err
+	}
+	s.grpc = s.newGRPC(&call.GRPC{Chain: chain, Policies: policies}, services, healthServer)
+	s.http, err = s.newHTTP(chain, policies, services)
+	return err
+}
+
+// HTTPAddr is the address of the REST listener, "127.0.0.1:8080".
+func (s *Server) HTTPAddr() string { return s.lanes.http.Addr().String() }
+
+// GRPCAddr is the address of the gRPC listener.
+func (s *Server) GRPCAddr() string { return s.lanes.grpc.Addr().String() }
+
+// Close lets go what New opened. Run has returned.
+func (s *Server) Close(ctx context.Context) error {
+	var errs []error
+	for _, lane := range []net.Listener{s.lanes.http, s.lanes.grpc} {
+		if lane != nil {
+			if err := lane.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	for _, provider := range s.providers {
+		errs = append(errs, provider.Close())
+	}
+	if s.audit != nil {
+		errs = append(errs, s.audit.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.telemetry != nil {
+		errs = append(errs, s.telemetry.Close(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// field is what is measured: upstreams, and what stands before them.
+type field struct {
+	settings *settings
+	dir      string
+	// routes are the ways to the fast upstream (false) and the paced one (true).
+	routes  map[bool]*route
+	gateway *process
+	// addresses are where the gateway listens.
+	restAddress, grpcAddress, pprofAddress string
+	// start is how long the gateway took from its start until it was ready.
+	start time.Duration
+	// binary is the size of the gateway's program, in bytes.
+	binary int64
+}
+
+// route is an upstream and the reverse proxy before it.
+type route struct {
+	upstream, proxy               *process
+	upstreamAddress, proxyAddress string
+}
+
+// openField builds and starts everything.
+func openField(ctx context.Context, s *settings) (_ *field, err error) {
+	f := &field{settings: s, routes: map[bool]*route{false: {}, true: {}}}
+	if s.logs == "" {
+		f.dir, err = os.MkdirTemp("", "signalbox-bench-")
+	} else {
+		f.dir, err = filepath.Abs(s.logs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	fast, paced := f.routes[false], f.routes[true]
+	err = freeAddresses(ctx, &fast.upstreamAddress, &fast.proxyAddress, &paced.upstreamAddress, &paced.proxyAddress,
+		&f.restAddress, &f.grpcAddress, &f.pprofAddress)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.build(ctx); err != nil {
+		return nil, err
+	}
+	for paced, r := range f.routes {
+		if err := f.startRoute(ctx, paced, r); err != nil {
+			return nil, err
+		}
+	}
+	return f, f.startGateway(ctx)
+}
+
+// close ends the processes, those in front first.
+func (f *field) close() {
+	all := []*process{f.gateway}
+	for _, r := range f.routes {
+		all = append(all, r.proxy, r.upstream)
+	}
+	for _, p := range all {
+		if p != nil {
+			p.stop()
+		}
+	}
+	if f.settings.logs == "" {
+		_ = os.RemoveAll(f.dir) // what stays behind, the system's temporary folder forgets
+	}
+}
+
+// pprofSource gives the gateway a pprof listener. It is compiled in by an overlay,
+// only for -profile: the gateway itself has none.
+//
+//go:embed pprof.go.txt
+var pprofSource []byte
+
+// build compiles the programs from the tree.
+func (f *field) build(ctx context.Context) error {
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := goCommand(ctx, "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return err
+	}
+	if _, err := goCommand(ctx, "build", "-o", filepath.Join(f.dir, "fakeopenai"), filepath.Join(root, "providers/providertest/fakeopenai")); err != nil {
+		return err
+	}
+	gateway := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(f.dir, "signalbox")}
+	if f.settings.profiles != "" {
+		source, overlay := filepath.Join(f.dir, "pprof.go"), filepath.Join(f.dir, "overlay.json")
+		replace := map[string]map[string]string{"Replace": {filepath.Join(root, "cmd/signalbox/pprof.go"): source}}
+		if err := errors.Join(os.WriteFile(source, pprofSource, 0o600), os.WriteFile(overlay, encode(replace), 0o600)); err != nil {
+			return err
+		}
+		gateway = []string{"build", "-overlay", overlay, "-o", filepath.Join(f.dir, "signalbox")}
+	}
+	if _, err := goCommand(ctx, append(gateway, filepath.Join(root, "cmd/signalbox"))...); err != nil {
+		return err
+	}
+	info, err := os.Stat(filepath.Join(f.dir, "signalbox"))
+	if err == nil {
+		f.binary = info.Size()
+	}
+	return err
+}
+
+// goCommand runs the go command and returns the line that it prints.
+func goCommand(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w", args[0], err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line, nil
+}
+
+func (f *field) startRoute(ctx context.Context, paced bool, r *route) (err error) {
+	s := f.settings
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	flags := []string{"-addr", r.upstreamAddress, "-key", key, "-fast",
+		fmt.Sprint("-chunks=", s.chunks), fmt.Sprint("-chunk-bytes=", s.chunkBytes), fmt.Sprint("-reply-bytes=", s.replyBytes)}
+	if paced {
+		flags = append(flags, fmt.Sprint("-delay=", s.pace))
+	}
+	r.upstream, err = start(f.dir, "upstream-of-"+modelOf(paced), nil, filepath.Join(f.dir, "fakeopenai"), flags...)
+	if err != nil {
+		return err
+	}
+	r.proxy, err = start(f.dir, "proxy-of-"+modelOf(paced), nil, self, proxyCommand, r.proxyAddress, "http://"+r.upstreamAddress)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		r.upstream.await(ctx, func() error { return listens(ctx, r.upstreamAddress) }),
+		r.proxy.await(ctx, func() error { return listens(ctx, r.proxyAddress) }),
+	)
+}
+
+// startGateway starts the gateway as users run it: with a key, plan and audit on.
+func (f *field) startGateway(ctx context.Context) (err error) {
+	began := time.Now()
+	f.gateway, err = start(f.dir, "signalbox", []string{
+		"OPENAI_API_KEY=" + key,
+		"OPENAI_BASE_URL=http://" + f.routes[false].upstreamAddress + "/v1",
+		"OPENAI_MODELS=" + modelOf(false),
+		"OPENAI_PACED_API_KEY=" + key,
+		"OPENAI_PACED_BASE_URL=http://" + f.routes[true].upstreamAddress + "/v1",
+		"OPENAI_PACED_MODELS=" + modelOf(true),
+		"SIGNALBOX_DATA_DIR=" + filepath.Join(f.dir, "data"),
+		"SIGNALBOX_GRPC_ADDR=" + f.grpcAddress,
+		"SIGNALBOX_HTTP_ADDR=" + f.restAddress,
+		"SIGNALBOX_MASTER_KEY=" + key,
+		"BENCH_PPROF=" + f.pprofAddress,
+	}, filepath.Join(f.dir, "signalbox"), "serve")
+	if err != nil {
+		return err
+	}
+	err = f.gateway.await(ctx, func() error { return ready(ctx, "http://"+f.restAddress+"/health/ready") })
+	f.start = time.Since(began)
+	return err
+}
+
+func listens(ctx context.Context, address string) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func ready(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+// Package service is what an RPC does once the chain has let it in: one file per
+// proto service. A service executes the plan; it never decides again what the plan
+// says.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/call"
+)
+
+// ChatDeps is what chat completions need. All members are required.
+type ChatDeps struct {
+	// Chatters are the provider instances, by name.
+	Chatters map[string]providers.Chatter
+	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
+	Meter func(usageJSON string) *usagev1.TokenUsage
+}
+
+// Chat is the ChatService.
+type Chat struct {
+	chatv1.UnimplementedChatServiceServer
+	deps ChatDeps
+}
+
+// NewChat returns the ChatService.
+func NewChat(deps ChatDeps) *Chat { return &Chat{deps: deps} }
+
+// CreateChatCompletion answers whole: provider, then count.
+func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatCompletionRequest) (*chatv1.CreateChatCompletionResponse, error) {
+	c := call.From(ctx)
+	chatter, outgoing, err := s.outgoing(c, req.GetParams(), false)
+	if err != nil {
+		return nil, err
+	}
+	completion, err := chatter.ChatCompletion(ctx, outgoing)
+	s.count(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Outcome.FirstToken = time.Now()
+	c.Outcome.End = commonv1.CallEnd_CALL_END_COMPLETED
+	for _, choice := range completion.GetChoices() {
+		noteFinish(c, choice.GetFinishReason())
+	}
+	return &chatv1.CreateChatCompletionResponse{Completion: completion, Info: c.Info()}, nil
+}
+
+// StreamChatCompletion answers piece by piece: provider, each chunk as it comes,
+// then count, then the facts.
+func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) error {
+	c := call.From(out.Context())
+	chatter, outgoing, err := s.outgoing(c, req.GetParams(), true)
+	if err != nil {
+		return err
+	}
+	upstream, err := chatter.StreamChatCompletion(out.Context(), outgoing)
+	if err != nil {
+		return err
+	}
+	c.Outcome.End = commonv1.CallEnd_CALL_END_UNSPECIFIED
+	shown, err := relay(c, upstream, out)
+	// Closing first: the last attempt's facts are whole only then.
+	if closed := upstream.Close(); err == nil {
+		err = closed
+	}
+	s.count(c)
+	switch {
+	case err == nil && !shown:
+		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream ended without a chunk.")
+	case err == nil && c.Outcome.End == commonv1.CallEnd_CALL_END_UNSPECIFIED:
+		c.Outcome.End = commonv1.CallEnd_CALL_END_COMPLETED
+	case err != nil:
+		c.Outcome.End = endOf(err)
+	}
+	if shown {
+		// The last message; a client that never saw it was cut off on its way.
+		if sent := out.Send(&chatv1.StreamChatCompletionResponse{Info: c.Info()}); err == nil {
+			err = sent
+		}
+	}
+	return err
+}
+
+// relay sends chunks on until the provider's end. It says whether the client was
+// sent anything.
+func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) (shown bool, err error) {
+	for {
+		chunk, err := upstream.Recv()
+		if errors.Is(err, io.EOF) {
+			return shown, nil
+		}
+		if err != nil {
+			return shown, err
+		}
+		message := &chatv1.StreamChatCompletionResponse{Chunk: chunk}
+		if !shown {
+			c.Outcome.FirstToken = time.Now()
+			message.Info = c.Info()
+		}
+		for _, choice := range chunk.GetChoices() {
+			noteFinish(c, choice.GetFinishReason())
+		}
+		if err := out.Send(message); err != nil {
+			return shown, err
+		}
+		shown = true
+	}
+}
+
+// outgoing is the call as it goes to the plan's target.
+func (s *Chat) outgoing(c *call.Call, params *chatv1.ChatCompletionParams, stream bool) (providers.Chatter, *providers.ChatCall, error) {
+	if params.Stream != nil && params.GetStream() != stream {
+		return nil, nil, &failure.Error{
+			Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
+			Message: "`stream` contradicts the RPC; leave it unset.",
+			Param:   "stream",
+		}
+	}
+	target := c.Plan.GetTarget()
+	chatter := s.deps.Chatters[target.GetProvider()]
+	if chatter == nil {
+		return nil, nil, fmt.Errorf("the plan's target %q is no chat provider", target.GetProvider())
+	}
+	c.Outcome.Admitted = time.Now()
+	return chatter, &providers.ChatCall{
+		Params:    params,
+		Target:    target,
+		Retry:     c.Plan.GetRetry(),
+		Patch:     c.Has(policyv1.Feature_FEATURE_PATCHING),
+		Meter:     c.Has(policyv1.Feature_FEATURE_USAGE),
+		RequestID: c.RequestID,
+		Exchange:  &c.Outcome.Exchange,
+	}, nil
+}
+
+// count meters what the provider said was used, if the plan says so.
+func (s *Chat) count(c *call.Call) {
+	if c.Has(policyv1.Feature_FEATURE_USAGE) && c.Outcome.Exchange.UsageJSON != "" {
+		c.Outcome.Usage = s.deps.Meter(c.Outcome.Exchange.UsageJSON)
+	}
+}
+
+// noteFinish notes that the provider's filter ended the reply.
+func noteFinish(c *call.Call, reason string) {
+	if reason == "content_filter" {
+		c.Outcome.End = commonv1.CallEnd_CALL_END_FILTERED
+	}
+}
+
+// endOf is how a stream ends that fails with err.
+func endOf(err error) commonv1.CallEnd {
+	if failed := failure.As(err); failed != nil {
+		return call.EndOf(failed.Reason)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return commonv1.CallEnd_CALL_END_CANCELLED
+	}
+	return commonv1.CallEnd_CALL_END_FAILED
+}

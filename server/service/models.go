@@ -1,0 +1,113 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/auth"
+	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/catalog"
+)
+
+// ModelsDeps is what Models needs. All members are required.
+type ModelsDeps struct {
+	// Catalog has the models.
+	Catalog *catalog.Catalog
+}
+
+// Models is ModelsService.
+type Models struct {
+	modelsv1.UnimplementedModelsServiceServer
+
+	catalog *catalog.Catalog
+}
+
+// NewModels returns ModelsService.
+func NewModels(deps ModelsDeps) *Models { return &Models{catalog: deps.Catalog} }
+
+// ListModels lists the models that the caller may use.
+func (m *Models) ListModels(ctx context.Context, req *modelsv1.ListModelsRequest) (*modelsv1.ListModelsResponse, error) {
+	snapshot := m.catalog.Snapshot()
+	if req.GetProvider() != "" && !snapshot.Instance(req.GetProvider()) {
+		missing := failure.New(commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND, "There is no provider of this name.")
+		missing.Param = "provider"
+		return nil, missing
+	}
+	list := &modelsv1.ListModelsResponse{}
+	for _, model := range snapshot.Models() {
+		having := usable(call.From(ctx).Principal, snapshot.Having(model.GetId()), req.GetProvider())
+		if len(having) == 0 || !able(having[0], req.GetCapability()) {
+			continue
+		}
+		list.Data = append(list.Data, proto.CloneOf(catalog.Merge(having)))
+	}
+	return list, nil
+}
+
+// GetModel returns one model, if the caller may use it.
+func (m *Models) GetModel(ctx context.Context, req *modelsv1.GetModelRequest) (*modelsv1.GetModelResponse, error) {
+	snapshot := m.catalog.Snapshot()
+	if snapshot.Empty() {
+		return nil, failure.New(commonv1.ErrorReason_ERROR_REASON_CATALOG_EMPTY, "No provider has told its models yet.")
+	}
+	having := usable(call.From(ctx).Principal, find(snapshot, req.GetModel()), "")
+	if len(having) == 0 {
+		missing := failure.New(commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "There is no such model, or the key may not use it.")
+		missing.Param = "model"
+		return nil, missing
+	}
+	model := proto.CloneOf(catalog.Merge(having))
+	model.Id = req.GetModel() // "provider/model" is its name too, for who asks so
+	return &modelsv1.GetModelResponse{Model: model}, nil
+}
+
+// find returns what a selector names: its first segment is an instance, else a
+// type, else a part of the model's own name.
+func find(snapshot *catalog.Snapshot, selector string) []catalog.Model {
+	first, rest, qualified := strings.Cut(selector, "/")
+	if !qualified {
+		return snapshot.Having(selector)
+	}
+	instances := snapshot.InstancesOf(first)
+	if snapshot.Instance(first) {
+		instances = []string{first}
+	}
+	var found []catalog.Model
+	for _, instance := range instances {
+		if model, ok := snapshot.Find(instance, rest); ok {
+			found = append(found, model)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	return snapshot.Having(selector)
+}
+
+// usable are those of a model's instances that a principal may use; only that of
+// one provider, if one is named. A call without a principal may use none.
+func usable(principal *call.Principal, having []catalog.Model, provider string) []catalog.Model {
+	if principal == nil {
+		return nil
+	}
+	var list []catalog.Model
+	for _, model := range having {
+		if (provider == "" || model.Provider == provider) && auth.Allows(principal, model.Provider, model.ID) {
+			list = append(list, model)
+		}
+	}
+	return list
+}
+
+// able says whether a model is known to have an ability; any has the unspecified
+// one.
+func able(model catalog.Model, capability modelsv1.Capability) bool {
+	return capability == modelsv1.Capability_CAPABILITY_UNSPECIFIED ||
+		slices.Contains(model.Card.GetCapabilities(), capability)
+}

@@ -1,0 +1,226 @@
+package sqldb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/signalbox-ai/signalbox/server/storage"
+)
+
+// States of a row.
+const (
+	stateBegun = iota
+	stateEnded
+	stateInterrupted
+)
+
+// maxText is how much of a text the filters see. The entry has all of it.
+const maxText = 512
+
+// columns are the columns of audit_records, in the order of row's members.
+const columns = "id, start_time, state, writer, request_id, requested_model, resolved_model, provider, method, " +
+	"path, status_code, error_type, reason, stream, key_id, owner, entry, plan, bodies"
+
+const columnCount = 19
+
+// onConflict makes an insert idempotent: only an end may replace what is there,
+// and only what is no end.
+const onConflict = ` ON CONFLICT (id) DO UPDATE SET
+	state = excluded.state, writer = excluded.writer, request_id = excluded.request_id,
+	requested_model = excluded.requested_model, resolved_model = excluded.resolved_model,
+	provider = excluded.provider, method = excluded.method, path = excluded.path,
+	status_code = excluded.status_code, error_type = excluded.error_type, reason = excluded.reason,
+	stream = excluded.stream, key_id = excluded.key_id, owner = excluded.owner,
+	entry = excluded.entry, plan = excluded.plan, bodies = excluded.bodies
+	WHERE excluded.state = 1 AND audit_records.state <> 1`
+
+// batches are the numbers of rows that are inserted by one statement. One
+// statement of many rows costs a fifth less than many of one row.
+var batches = []int{32, 8, 1}
+
+// row is a record on its way into the table.
+type row struct {
+	id     string
+	state  int
+	values []any
+}
+
+// Append implements storage.AuditLog.
+func (d *DB) Append(ctx context.Context, records []*storage.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	rows, err := rowsOf(records)
+	if err != nil {
+		return fmt.Errorf("append audit records: %w: %w", storage.ErrRejected, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return d.fail("append audit records", d.insert(ctx, rows))
+}
+
+func (d *DB) insert(ctx context.Context, rows []row) (err error) {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	// Before the transaction: it may hold the only connection.
+	inserts, err := d.inserts.all(ctx, d)
+	if err != nil {
+		return err
+	}
+	tx, err := d.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ignoreDone(tx.Rollback()))
+		}
+	}()
+	args := make([]any, 0, batches[0]*columnCount)
+	for i, size := range batches {
+		for ; len(rows) >= size; rows = rows[size:] {
+			args = args[:0]
+			for _, row := range rows[:size] {
+				args = append(args, row.values...)
+			}
+			if _, err := tx.StmtContext(ctx, inserts[i]).ExecContext(ctx, args...); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Commit()
+}
+
+// rowsOf makes rows, one for each id, in the order of ids: two replicas that
+// write the same rows then cannot wait for each other, and one statement meets
+// no row twice.
+func rowsOf(records []*storage.Record) ([]row, error) {
+	rows := make([]row, 0, len(records))
+	for _, record := range records {
+		row, err := rowOf(record)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		// Of two records of a call the end comes first, and is kept.
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.state, a.state))
+	})
+	return slices.CompactFunc(rows, func(a, b row) bool { return a.id == b.id }), nil
+}
+
+func rowOf(record *storage.Record) (row, error) {
+	e := record.Entry
+	if e.GetId() == "" {
+		return row{}, errors.New("the record has no id")
+	}
+	state := stateEnded
+	if record.Begin {
+		state = stateBegun
+	}
+	entry, err := proto.Marshal(e)
+	if err != nil {
+		return row{}, fmt.Errorf("entry of %s: %w", e.GetId(), err)
+	}
+	var plan, bodies any
+	if record.Plan != nil {
+		if plan, err = proto.Marshal(record.Plan); err != nil {
+			return row{}, fmt.Errorf("plan of %s: %w", e.GetId(), err)
+		}
+	}
+	if record.Bodies != nil {
+		if bodies, err = proto.Marshal(record.Bodies); err != nil {
+			return row{}, fmt.Errorf("bodies of %s: %w", e.GetId(), err)
+		}
+	}
+	return row{id: e.GetId(), state: state, values: []any{
+		e.GetId(), e.GetStartTime().AsTime().UnixNano(), state, record.Writer, text(e.GetRequestId()),
+		text(e.GetRequestedModel()), text(e.GetResolvedModel()), text(e.GetProvider()), text(e.GetMethod()),
+		text(e.GetPath()), e.GetStatusCode(), text(e.GetErrorType()), int32(e.GetReason()), e.GetStream(),
+		text(e.GetKeyId()), text(e.GetOwner()), entry, plan, bodies,
+	}}, nil
+}
+
+// text makes a text that both databases take and find again: PostgreSQL refuses
+// zero bytes and bad UTF-8, and the key of an index has a largest size.
+func text(s string) string {
+	if len(s) > maxText {
+		cut := maxText
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut]
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// inserts are the prepared statements that insert, one for each of batches.
+type inserts struct {
+	mu       sync.Mutex
+	prepared []*sql.Stmt
+}
+
+func (s *inserts) all(ctx context.Context, d *DB) ([]*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.prepared) < len(batches) {
+		insert, err := d.writer.PrepareContext(ctx, d.dialect.insert(batches[len(s.prepared)]))
+		if err != nil {
+			return nil, err
+		}
+		s.prepared = append(s.prepared, insert)
+	}
+	return s.prepared, nil
+}
+
+func (s *inserts) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, insert := range s.prepared {
+		errs = append(errs, insert.Close())
+	}
+	s.prepared = nil
+	return errors.Join(errs...)
+}
+
+// insert is the statement that inserts so many rows.
+func (d dialect) insert(size int) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO audit_records (" + columns + ") VALUES ")
+	for n := range size * columnCount {
+		switch {
+		case n == 0:
+			b.WriteString("(")
+		case n%columnCount == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(d.placeholder(n + 1))
+	}
+	b.WriteString(")" + onConflict)
+	return b.String()
+}
+
+// ignoreDone forgets that a transaction had ended already.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
