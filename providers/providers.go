@@ -89,6 +89,9 @@ type ChatStream interface {
 	// *failure.Error (truncated, stalled, …) or the context's error. A chunk
 	// belongs to the caller.
 	Recv() (*chatv1.ChatCompletionChunk, error)
+	// Ready says that Recv will not wait: the next chunk, or the end, is here. What
+	// was received may then be sent on together with it.
+	Ready() bool
 	// Close cancels the upstream call if it still runs. Idempotent.
 	Close() error
 }

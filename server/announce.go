@@ -2,11 +2,14 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"strings"
 )
 
-// Announce logs what is served and where, and the three commands of a first call.
-func (s *Server) Announce() {
+// Announce logs what is served and where, and tells the three commands of a first
+// call: on w, ready to paste, where the log is for people, else in the log.
+func (s *Server) Announce(w io.Writer) {
 	cfg := s.params.Config
 	for _, warning := range cfg.Warnings {
 		s.params.Log.Warn(warning)
@@ -16,9 +19,13 @@ func (s *Server) Announce() {
 		names = append(names, provider.Name())
 	}
 	s.params.Log.Info("serving", "version", s.params.Version, "rest", s.HTTPAddr(), "grpc", s.GRPCAddr(), "providers", names, "config", cfg.File)
-	for _, command := range s.firstCalls() {
-		s.params.Log.Info("try it: " + command)
+	commands := s.firstCalls()
+	if cfg.Message.GetTelemetry().GetLogFormat() != "text" {
+		s.params.Log.Info("try it", "curl", commands[0], "openai_sdk", commands[1], "grpcurl", commands[2])
+		return
 	}
+	// Whether it can be read there is for whoever started the gateway to see.
+	_, _ = fmt.Fprintf(w, "\nTry it:\n\n%s\n\n", strings.Join(commands, "\n\n"))
 }
 
 // firstCalls are commands to paste: curl, an OpenAI SDK, grpcurl.
@@ -31,7 +38,7 @@ func (s *Server) firstCalls() []string {
 	if !s.params.Config.Keyless() {
 		key = "$SIGNALBOX_MASTER_KEY"
 		curlAuth = ` -H "Authorization: Bearer ` + key + `"`
-		grpcAuth = curlAuth
+		grpcAuth = strings.TrimPrefix(curlAuth, " ") + " "
 	}
 	plain, scheme := "-plaintext ", "http"
 	if s.certs != nil {
@@ -43,7 +50,7 @@ func (s *Server) firstCalls() []string {
 			scheme, rest, curlAuth, model),
 		fmt.Sprintf(`OPENAI_BASE_URL=%s://%s/v1 OPENAI_API_KEY="%s" node -e 'new (require("openai"))().chat.completions.create({model:"%s",messages:[{role:"user",content:"Hello"}]}).then(r=>console.log(r.choices[0].message.content))'`,
 			scheme, rest, key, model),
-		fmt.Sprintf(`grpcurl %s%s -d '{"params":{"model":"%s","messages":[{"role":"user","content":"Hello"}]}}' %s signalbox.chat.v1.ChatService/CreateChatCompletion`,
+		fmt.Sprintf(`grpcurl %s%s-d '{"params":{"model":"%s","messages":[{"role":"user","content":"Hello"}]}}' %s signalbox.chat.v1.ChatService/CreateChatCompletion`,
 			plain, grpcAuth, model, rpc),
 	}
 }

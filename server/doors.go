@@ -114,6 +114,7 @@ func (s *Server) listen() (listeners, error) {
 func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer *health.Server) *grpc.Server {
 	cfg := s.params.Config.Message.GetServer()
 	options := []grpc.ServerOption{
+		grpc.StatsHandler(chain),
 		grpc.UnaryInterceptor(chain.Unary),
 		grpc.StreamInterceptor(chain.Stream),
 		grpc.UnknownServiceHandler(call.Unknown),

@@ -13,13 +13,14 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/storage"
 )
 
 // coder gives every error its reason, in one table. What it does not know is the
 // gateway's own fault: logged here, hidden from the caller.
-func coder(log *slog.Logger) func(error) *failure.Error {
-	return func(err error) *failure.Error {
+func coder(log *slog.Logger) func(*call.Call, error) *failure.Error {
+	return func(c *call.Call, err error) *failure.Error {
 		var (
 			syntax  *wire.Error
 			invalid *protovalidate.ValidationError
@@ -38,7 +39,7 @@ func coder(log *slog.Logger) func(error) *failure.Error {
 		case errors.Is(err, storage.ErrNotFound):
 			return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, "There is no such object.", err)
 		default:
-			log.Error("unexpected error", "error", err)
+			log.Error("unexpected error", "request_id", c.RequestID, "call_id", c.ID, "rpc", c.RPC, "error", err)
 			return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INTERNAL, "The gateway failed.", err)
 		}
 	}

@@ -148,6 +148,19 @@ func TestRefusalsOverGRPC(t *testing.T) {
 	}
 }
 
+func TestWhatGRPCItselfRefusesIsRecorded(t *testing.T) {
+	t.Parallel()
+	gw := servertest.Start(t, servertest.Upstream(providertest.Start(t)), servertest.File("server:\n  max_body_bytes: 65536\n"))
+	request := &chatv1.CreateChatCompletionRequest{Params: &chatv1.ChatCompletionParams{Model: model, MessagesJson: strings.Repeat(" ", 70_000)}}
+	_, err := chatv1.NewChatServiceClient(gw.GRPC).CreateChatCompletion(servertest.WithRequestID(t.Context(), "large"), request)
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("got %v", err)
+	}
+	if entry := gw.Record("large").GetEntry(); entry.GetReason() != commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE || entry.GetKeyId() != "master" {
+		t.Errorf("record %v", entry)
+	}
+}
+
 func TestPanicsCostOneCall(t *testing.T) {
 	t.Parallel()
 	broken := call.Step{Name: "broken", Request: func(_ context.Context, c *call.Call, _ proto.Message) error {

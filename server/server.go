@@ -87,7 +87,7 @@ func New(ctx context.Context, params Params) (_ *Server, err error) {
 	server := params.Config.Message.GetServer()
 	s.limits = wire.Limits{MaxDepth: int(server.GetMaxJsonDepth()), MaxBytes: server.GetMaxBodyBytes()}
 	for _, open := range []func(context.Context) error{
-		s.openTelemetry, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openPlanner, s.openDoors,
+		s.openTelemetry, s.openCerts, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openPlanner, s.openDoors,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -98,11 +98,24 @@ func New(ctx context.Context, params Params) (_ *Server, err error) {
 
 func (s *Server) openTelemetry(context.Context) (err error) {
 	s.telemetry, err = telemetry.New(telemetry.Params{
-		Config:  s.params.Config.Message.GetTelemetry(),
-		Log:     s.params.Log,
-		Version: s.params.Version,
+		Config:    s.params.Config.Message.GetTelemetry(),
+		Log:       s.params.Log,
+		Version:   s.params.Version,
+		Providers: s.params.Config.Message.GetProviders(),
 	})
 	return err
+}
+
+// openCerts loads the certificates of both listeners, if there are any.
+func (s *Server) openCerts(context.Context) (err error) {
+	cfg := s.params.Config.Message.GetServer().GetTls()
+	if cfg == nil {
+		return nil
+	}
+	if s.certs, err = certs.Load(cfg, s.params.Log); err != nil {
+		return fmt.Errorf("load certificates: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) openProviders(context.Context) error {
@@ -196,6 +209,7 @@ func (s *Server) openDoors(context.Context) error {
 	chain := &call.Chain{Steps: s.steps(validator), Code: coder(s.params.Log), Log: s.params.Log}
 	healthServer := health.NewServer()
 	s.ready = &readiness{catalog: s.catalog, grpc: healthServer}
+	s.ready.update() // the health server begins with SERVING
 	services := s.services(policies)
 	if s.lanes, err = s.listen(); err != nil {
 		return err

@@ -35,6 +35,26 @@ func (f *field) list() bool { return f.Desc.IsList() }
 // may be infinite.
 func (f *field) double() bool { return f.element().Desc.Kind() == protoreflect.DoubleKind }
 
+// kind is the JSON kind that the field takes, as a word of its own.
+func (f *field) kind() string {
+	switch {
+	case f.raw():
+		return "any"
+	case f.deferred():
+		return "text of an array"
+	case f.list():
+		return "array"
+	case f.Desc.IsMap(), f.object():
+		return "object"
+	case f.Desc.Kind() == protoreflect.BoolKind:
+		return "boolean"
+	case f.Desc.Kind() == protoreflect.StringKind, f.Desc.Kind() == protoreflect.EnumKind, f.wellKnown() != "":
+		return "string"
+	default:
+		return "number"
+	}
+}
+
 // element is the field itself, or the value of a map.
 func (f *field) element() *protogen.Field {
 	if f.Desc.IsMap() {

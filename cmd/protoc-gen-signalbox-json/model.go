@@ -139,6 +139,9 @@ func (m *model) message(pm *protogen.Message) (*message, error) {
 		}
 	}
 	msg.placeObject()
+	if err := msg.distinct(); err != nil {
+		return nil, err
+	}
 	msg.tagged = msg.nested()
 	for i, mem := range msg.members {
 		mem.bit = i
@@ -175,6 +178,26 @@ func (m *message) placeObject() {
 		at = 1
 	}
 	m.members = slices.Insert(m.members, at, &member{key: "object", object: true})
+}
+
+// distinct makes sure that the fields of a member can be told apart: by the JSON
+// kind of a value when it is read, and by being set when it is written.
+func (m *message) distinct() error {
+	keys := make(map[string]bool)
+	for _, mem := range m.members {
+		kinds := make(map[string]bool)
+		for _, f := range mem.fields {
+			if kinds[f.kind()] || len(mem.fields) > 1 && mem.always() != nil {
+				return fmt.Errorf("%s: its fields cannot be told apart", mem.key)
+			}
+			kinds[f.kind()] = true
+		}
+		if keys[mem.key] {
+			return fmt.Errorf("%s: its fields cannot be told apart", mem.key)
+		}
+		keys[mem.key] = true
+	}
+	return nil
 }
 
 // nested says whether the message is of the kind that nests its payload under

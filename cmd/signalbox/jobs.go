@@ -57,7 +57,7 @@ func serve(args []string) error {
 		return err
 	}
 	context.AfterFunc(ctx, stop) // from now on a second signal has its usual effect
-	s.Announce()
+	s.Announce(os.Stderr)
 	return errors.Join(s.Run(ctx), s.Close(context.Background()))
 }
 

@@ -36,6 +36,7 @@ var Type = providers.Type{ //nolint:gochecknoglobals // a row of builtin's table
 	Name:    typeName,
 	BaseURL: "",
 	Keyless: true,
+	Dialect: providers.DialectOwn,
 	New:     open,
 }
 
@@ -79,6 +80,7 @@ func (p *Provider) ChatCompletion(ctx context.Context, call *providers.ChatCall)
 			return nil, err
 		}
 	}
+	turn.tellUsage()
 	turn.end()
 	completion := &chatv1.ChatCompletion{
 		Id:                turn.id,
@@ -137,13 +139,17 @@ func (p *Provider) begin(ctx context.Context, call *providers.ChatCall) (*turn, 
 	t.id = idOf(call)
 	t.usage = request.usage(t.reply)
 	t.exchange.UpstreamRequestID = t.id
-	t.exchange.UsageJSON = string(codec.AppendCompletionUsage(nil, t.usage, wire.Reply))
 	t.attempt().UpstreamRequestID = t.id
 	t.attempt().HTTPStatus = 200
 	return t, nil
 }
 
 func (t *turn) attempt() *providers.Attempt { return &t.exchange.Attempts[len(t.exchange.Attempts)-1] }
+
+// tellUsage notes what a reply that came to its end used.
+func (t *turn) tellUsage() {
+	t.exchange.UsageJSON = string(codec.AppendCompletionUsage(nil, t.usage, wire.Reply))
+}
 
 // end notes how long the attempt took.
 func (t *turn) end() { t.attempt().Duration = time.Since(t.began) }

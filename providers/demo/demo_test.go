@@ -28,7 +28,7 @@ const notice = "[Demonstration by Signalbox: no model answered, and each word co
 
 func chatter(t *testing.T) providers.Chatter {
 	t.Helper()
-	provider, err := demo.Type.New(providers.Params{Config: &configv1.Provider{Name: "show", Type: "demo"}, APIKey: "", Upstream: nil})
+	provider, err := demo.Type.New(providers.Params{Config: &configv1.Provider{Name: "show", Type: "demo"}, APIKey: "", Upstream: nil, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,12 +188,8 @@ func TestReplies(t *testing.T) {
 			if got := said(whole); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
-			streamed, _ := collect(t, func() *providers.ChatCall {
-				call := callOf(t, test.body)
-				call.Patch, call.Meter = true, true
-				return call
-			}())
-			streamed.Created = whole.GetCreated()
+			streamed, _ := collect(t, callOf(t, test.body))
+			streamed.Created, streamed.Usage = whole.GetCreated(), whole.GetUsage()
 			if !proto.Equal(streamed, whole) {
 				t.Errorf("the stream differs:\n%v\n%v", streamed, whole)
 			}
@@ -239,33 +235,47 @@ func TestUsageCountsWords(t *testing.T) {
 	}
 }
 
-func TestAStreamHasSeveralChunks_AndUsageWhenAskedFor(t *testing.T) {
+func TestAStreamHasSeveralChunks_AndUsageWhenTheClientAsksForIt(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		body         string
-		patch, meter bool
-		want         bool
-	}{
-		{`{}`, false, false, false},
-		{`{}`, false, true, false},
-		{`{}`, true, false, false},
-		{`{}`, true, true, true},
-		{`{"stream_options":{"include_usage":true}}`, false, false, true},
-		{`{"stream_options":{"include_usage":false}}`, false, false, false},
+	for body, want := range map[string]bool{
+		`{}`: false,
+		`{"stream_options":{"include_usage":true}}`:  true,
+		`{"stream_options":{"include_usage":false}}`: false,
 	} {
-		call := callOf(t, test.body)
-		call.Patch, call.Meter = test.patch, test.meter
+		call := callOf(t, body)
+		call.Patch, call.Meter = true, true
 		_, chunks := collect(t, call)
 		if len(chunks) < 15 {
 			t.Fatalf("chunks %d", len(chunks))
 		}
 		last := chunks[len(chunks)-1]
-		if (last.GetUsage() != nil) != test.want || test.want && len(last.GetChoices()) != 0 {
-			t.Errorf("%s %v %v: last chunk %v", test.body, test.patch, test.meter, last)
+		if (last.GetUsage() != nil) != want || want && len(last.GetChoices()) != 0 {
+			t.Errorf("%s: last chunk %v", body, last)
 		}
 		if first := chunks[0].GetChoices()[0]; first.GetDelta().GetRole() != "assistant" || first.FinishReason != nil {
 			t.Errorf("first chunk %v", chunks[0])
 		}
+		if !strings.Contains(call.Exchange.UsageJSON, `"prompt_tokens":2`) {
+			t.Errorf("%s: usage %q", body, call.Exchange.UsageJSON)
+		}
+	}
+}
+
+func TestAStreamThatIsLeftTellsNoUsage(t *testing.T) {
+	t.Parallel()
+	call := callOf(t, `{}`)
+	stream, err := chatter(t).StreamChatCompletion(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Close(); err != nil || call.Exchange.UsageJSON != "" || len(call.Exchange.Attempts) != 1 {
+		t.Errorf("error %v, usage %q", err, call.Exchange.UsageJSON)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }
 

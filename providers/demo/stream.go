@@ -15,19 +15,18 @@ func (p *Provider) StreamChatCompletion(ctx context.Context, call *providers.Cha
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	asked := call.Params.GetStreamOptions().GetIncludeUsage() || call.Patch && call.Meter
-	return &stream{ctx: ctx, cancel: cancel, turn: turn, metered: asked}, nil
+	return &stream{ctx: ctx, cancel: cancel, turn: turn, asked: call.Params.GetStreamOptions().GetIncludeUsage()}, nil
 }
 
 // stream is a reply in pieces: for each choice its role, its tokens and its end;
-// then the usage if it was asked for.
+// then the usage if the client asked for it.
 type stream struct {
-	ctx     context.Context //nolint:containedctx // a stream lives as long as its call
-	cancel  context.CancelFunc
-	turn    *turn
-	metered bool
-	next    int  // the next chunk
-	ended   bool // the attempt is over
+	ctx    context.Context //nolint:containedctx // a stream lives as long as its call
+	cancel context.CancelFunc
+	turn   *turn
+	asked  bool // the client wants the usage
+	next   int  // the next chunk
+	ended  bool // the attempt is over
 }
 
 // Recv returns the next chunk.
@@ -46,7 +45,8 @@ func (s *stream) Recv() (*chatv1.ChatCompletionChunk, error) {
 	choice, step := s.next/(len(tokens)+2), s.next%(len(tokens)+2)
 	s.next++
 	if choice == s.turn.choices {
-		if step > 0 || !s.metered {
+		s.turn.tellUsage()
+		if step > 0 || !s.asked {
 			s.end()
 			return nil, io.EOF
 		}
@@ -65,6 +65,9 @@ func (s *stream) Recv() (*chatv1.ChatCompletionChunk, error) {
 	}
 	return chunk, nil
 }
+
+// Ready says that the next chunk waits for its time.
+func (s *stream) Ready() bool { return false }
 
 // Close ends the stream.
 func (s *stream) Close() error {

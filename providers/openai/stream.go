@@ -58,6 +58,9 @@ func (s *chatStream) Recv() (*chatv1.ChatCompletionChunk, error) {
 	return s.next()
 }
 
+// Ready implements providers.ChatStream.
+func (s *chatStream) Ready() bool { return s.first != nil || s.err == nil && s.events.Ready() }
+
 // Close implements providers.ChatStream.
 func (s *chatStream) Close() error {
 	err := s.events.Close()

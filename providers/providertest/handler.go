@@ -57,7 +57,7 @@ func (x *exchange) left(sure bool) {
 
 // end closes the record, also when the handler panics to abort the connection.
 func (x *exchange) end() {
-	if !x.unwatch() { // the watch has seen something, but may not have noted it yet
+	if !x.unwatch() || x.r.Context().Err() != nil { // the watch may not have come to it yet
 		x.left(false)
 	}
 	last := x.up.records.end(x.rec)

@@ -71,7 +71,7 @@ type Framing struct {
 	Names bool
 	// NoLastBlank leaves the blank line after the last event out.
 	NoLastBlank bool
-	// Padding is how many spaces stand around the data of each event.
+	// Padding is how many spaces stand around the JSON of each event.
 	Padding int
 }
 

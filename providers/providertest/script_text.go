@@ -161,7 +161,7 @@ func streamVerbs() []verb {
 		framing("multi-line", "spreads data over several lines", func(f *Framing) { f.MultiLine = true }),
 		framing("names", "writes event, id and retry lines", func(f *Framing) { f.Names = true }),
 		framing("no-last-blank", "leaves the last blank line out", func(f *Framing) { f.NoLastBlank = true }),
-		{"padding", "n", "puts n spaces around the data of events", countOf(func(s *Script, n int) { s.Framing.Padding = n })},
+		{"padding", "n", "puts n spaces around the JSON of events", countOf(func(s *Script, n int) { s.Framing.Padding = n })},
 	}
 }
 
@@ -251,7 +251,6 @@ func duplicateHeaders(s *Script, _ string) {
 		s.Header = http.Header{}
 	}
 	s.Header["X-Request-Id"] = []string{"req_first", "req_second"}
-	s.Header["Content-Type"] = []string{"application/json", "text/html"}
 	s.Header["X-Ratelimit-Remaining-Requests"] = []string{"1", "2"}
 }
 

@@ -257,8 +257,8 @@ func (u *Upstream) hang(ctx context.Context) {
 }
 
 // set returns a set of the values.
-func set(values []string) map[string]bool {
-	s := make(map[string]bool, len(values))
+func set[T comparable](values []T) map[T]bool {
+	s := make(map[T]bool, len(values))
 	for _, v := range values {
 		s[v] = true
 	}

@@ -26,8 +26,9 @@ type breakers struct {
 	percent int
 	rest    time.Duration
 
-	mu  sync.RWMutex
-	all map[breakerKey]*breaker
+	mu    sync.RWMutex
+	all   map[breakerKey]*breaker
+	swept time.Time // when closed ones were last dropped
 }
 
 // breaker watches one model. Closed, it remembers the last outcomes; once too many
@@ -96,6 +97,18 @@ func (p permit) report(success bool, reason commonv1.ErrorReason) {
 		}
 		p.count(true)
 	}
+}
+
+// begun says that a stream has begun, which may last: the one that was to find out
+// has found out. Its end is reported all the same.
+func (p *permit) begun() {
+	if !p.probe {
+		return
+	}
+	p.count(false)
+	p.breaker.mu.Lock()
+	defer p.breaker.mu.Unlock()
+	p.probe, p.changes = false, p.breaker.changes
 }
 
 // drop gives the permit back: nothing was learnt.
@@ -177,8 +190,13 @@ func (b *breakers) watch(key breakerKey) *breaker {
 	return made
 }
 
-// forget drops breakers that are closed.
+// forget drops breakers that are closed, not more than once in a second. False: there
+// is no room.
 func (b *breakers) forget() bool {
+	if time.Since(b.swept) < time.Second {
+		return false
+	}
+	b.swept = time.Now()
 	for key, known := range b.all {
 		if known.closed() {
 			delete(b.all, key)

@@ -119,7 +119,7 @@ type attempt struct {
 	call     *Call
 	place    int // in Exchange.Attempts
 	permit   permit
-	patience *patience
+	patience patience
 	reply    *reply
 	media    string
 	over     bool
@@ -162,13 +162,13 @@ func (a *attempt) send(ctx context.Context, accept []string, limit time.Duration
 	if first := a.call.Retry.GetFirstByteTimeout(); first != nil {
 		limit = first.AsDuration()
 	}
-	a.patience = newPatience(limit)
+	a.patience.start(limit)
 	res, err := a.c.transport.roundTrip(ctx, &request{
 		method:   a.call.Method,
 		endpoint: a.call.Endpoint,
 		header:   a.c.header(a.call, accept),
 		body:     a.call.Body,
-		patience: a.patience,
+		patience: &a.patience,
 		connected: func() {
 			a.patience.progress()
 			a.call.Exchange.Connected = time.Now()

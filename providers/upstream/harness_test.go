@@ -325,3 +325,37 @@ func retry(p *planv1.RetryPolicy) func(*upstream.Call) {
 func isContext(err error) bool {
 	return err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // as it is
 }
+
+// early answers each request before it reads the body, and never reads it.
+func early(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+					_, _ = io.WriteString(c, answer)
+				}
+				<-over
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		close(over)
+		all.Wait()
+	})
+	return "http://" + l.Addr().String() + "/v1"
+}
+
+func newExchange() *providers.Exchange { return new(providers.Exchange) }

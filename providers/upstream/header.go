@@ -43,7 +43,7 @@ var kept = [...][]string{
 // keepHeader returns the canonical name of a reply's header that this package or
 // the caller reads, "" for the others: cookies, the organization, and whatever else
 // is none of the caller's business.
-func keepHeader(name []byte) string {
+func keepHeader(name string) string {
 	if len(name) < len(kept) {
 		for _, known := range kept[len(name)] {
 			if equalFold(name, known) {
@@ -52,13 +52,13 @@ func keepHeader(name []byte) string {
 		}
 	}
 	if len(name) > len(rateLimitPrefix) && equalFold(name[:len(rateLimitPrefix)], rateLimitPrefix) {
-		return textproto.CanonicalMIMEHeaderKey(string(name))
+		return textproto.CanonicalMIMEHeaderKey(name)
 	}
 	return ""
 }
 
 // equalFold compares ASCII text of equal length.
-func equalFold(name []byte, known string) bool {
+func equalFold(name, known string) bool {
 	for i := range known {
 		a, b := name[i], known[i]
 		if a != b && (a^b != 0x20 || a|0x20 < 'a' || a|0x20 > 'z') {

@@ -94,7 +94,7 @@ func (t *netTransport) roundTrip(ctx context.Context, r *request) (*reply, error
 			_ = x.Close()
 			return nil, &http1.MalformedError{What: "header name"}
 		}
-		if as := keepHeader([]byte(name)); as != "" {
+		if as := keepHeader(name); as != "" {
 			kept[as] = values
 		}
 	}

@@ -78,6 +78,7 @@ func (a *attempt) stream(ctx context.Context) (*Stream, error) {
 		return nil, a.bodyFault(ctx, err)
 	}
 	s.first = event
+	a.permit.begun()
 	return s, nil
 }
 
@@ -142,6 +143,9 @@ func (s *Stream) Next() (Event, error) {
 		return Event{}, s.finish(s.a.bodyFault(s.ctx, err))
 	}
 }
+
+// Ready says that Next will not wait.
+func (s *Stream) Ready() bool { return s.ahead || s.err == nil && s.events.Ready() }
 
 // Done says that the stream came to its proper end.
 func (s *Stream) Done() {

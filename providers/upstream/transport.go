@@ -60,10 +60,9 @@ type patience struct {
 	since atomic.Int64 // nanoseconds after base: the last progress
 }
 
-func newPatience(limit time.Duration) *patience {
-	p := &patience{base: time.Now()}
+func (p *patience) start(limit time.Duration) {
+	p.base = time.Now()
 	p.limit.Store(int64(limit))
-	return p
 }
 
 // progress says that what was waited for came.

@@ -41,6 +41,49 @@ func recordedBodies(b *testing.B) []struct {
 	}
 }
 
+// BenchmarkRecorded reads and writes everything that was recorded and that
+// protojson can read too: an operation is the whole of it.
+func BenchmarkRecorded(b *testing.B) {
+	var all []document
+	var read []proto.Message
+	size := 0
+	unmarshal := protojson.UnmarshalOptions{DiscardUnknown: true}
+	for _, doc := range documents(b) {
+		doc.text = compacted(b, doc.text)
+		if unmarshal.Unmarshal([]byte(doc.text), doc.make()) == nil {
+			all, size = append(all, doc), size+len(doc.text)
+			m := doc.make()
+			decode(b, doc.text, m)
+			read = append(read, m)
+		}
+	}
+	run := func(name string, each func(int, document) error) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, doc := range all {
+					if err := each(i, doc); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+	run("decode/codec", func(_ int, doc document) error { return codec.Decode(doc.text, doc.make(), wire.Limits{}) })
+	run("decode/protojson", func(_ int, doc document) error { return unmarshal.Unmarshal([]byte(doc.text), doc.make()) })
+	var out []byte
+	run("encode/codec", func(i int, doc document) (err error) {
+		out, err = codec.Append(out[:0], read[i], doc.mode)
+		return err
+	})
+	marshal := protojson.MarshalOptions{UseProtoNames: true}
+	run("encode/protojson", func(i int, _ document) (err error) {
+		out, err = marshal.MarshalAppend(out[:0], read[i])
+		return err
+	})
+}
+
 func BenchmarkDecode(b *testing.B) {
 	for _, c := range recordedBodies(b) {
 		b.Run(c.name+"/codec", func(b *testing.B) {
@@ -221,8 +264,13 @@ func toolbox(tool string, size int) string {
 
 func compact(tb testing.TB, name string) string {
 	tb.Helper()
+	return compacted(tb, recorded(tb, name))
+}
+
+func compacted(tb testing.TB, text string) string {
+	tb.Helper()
 	var out bytes.Buffer
-	if err := json.Compact(&out, []byte(recorded(tb, name))); err != nil {
+	if err := json.Compact(&out, []byte(text)); err != nil {
 		tb.Fatal(err)
 	}
 	return out.String()

@@ -98,13 +98,13 @@ func (d *Decoder) Finish() error { return d.finish().AsError() }
 func (d *Decoder) finish() *Error {
 	if d.fault == nil {
 		if d.pos = skipSpace(d.src, d.pos); d.pos < len(d.src) {
-			d.fail(TrailingData, d.pos)
-			d.fault.Path = ""
+			d.fault = &Error{Kind: TrailingData, Offset: int64(d.pos)}
 		}
 	}
 	fault := d.fault
-	clear(d.unknown)
-	keep, names := d.extra[:0], d.unknown[:0]
+	keep, names := d.extra[:0], d.unknown[:cap(d.unknown)]
+	clear(names) // they are pieces of the document
+	names = names[:0]
 	if cap(keep) > maxKept {
 		keep = nil
 	}
@@ -116,16 +116,10 @@ func (d *Decoder) finish() *Error {
 	return fault
 }
 
-// Failed says whether a fault was found.
-func (d *Decoder) Failed() bool { return d.fault != nil }
-
 // fail records a fault at an offset, if it is the first one.
-func (d *Decoder) fail(kind Kind, offset int) { d.failBehind(kind, offset, offset) }
-
-// failBehind is fail for a fault whose path is that of another offset.
-func (d *Decoder) failBehind(kind Kind, offset, place int) {
+func (d *Decoder) fail(kind Kind, offset int) {
 	if d.fault == nil {
-		d.fault = &Error{Kind: kind, Offset: int64(offset), Path: pathAt(d.src, place)}
+		d.fault = faultAt(d.src, kind, offset)
 	}
 }
 
@@ -202,7 +196,8 @@ func (d *Decoder) Once(seen *uint64, bit uint64) bool {
 	return false
 }
 
-func (d *Decoder) duplicate() { d.failBehind(DuplicateKey, d.pos, d.pos) }
+// duplicate refuses the member whose value comes next.
+func (d *Decoder) duplicate() { d.fail(DuplicateKey, d.pos) }
 
 // Fresh notes the name of a member that no field has. When it was seen before,
 // it returns false and the document has failed.
@@ -237,7 +232,7 @@ func (d *Decoder) freshOfMany(o *Object) bool {
 
 // take counts memory that a value will fill.
 func (d *Decoder) take(size uintptr) bool {
-	if d.room -= int(size); d.room < 0 { //nolint:gosec // sizes of types
+	if d.room -= int(size); d.room < 0 {
 		d.fail(TooMany, d.pos)
 	}
 	return d.fault == nil

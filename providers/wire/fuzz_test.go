@@ -209,9 +209,9 @@ func FuzzString(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decode(t, `{"user":`+string(escaped)+`}`, m)
-		if m.GetUser() != back {
-			t.Fatalf("%s was read as %q", escaped, m.GetUser())
+		decode(t, `{"prompt_cache_key":`+string(escaped)+`}`, m)
+		if m.GetPromptCacheKey() != back {
+			t.Fatalf("%s was read as %q", escaped, m.GetPromptCacheKey())
 		}
 		err = codec.DecodeChatCompletionParams(`{"model":"`+s+`"}`, new(chatv1.ChatCompletionParams), wire.Limits{})
 		if !utf8.ValidString(s) && err == nil {

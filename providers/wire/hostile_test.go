@@ -220,7 +220,7 @@ func TestHostileSizes(t *testing.T) { //nolint:paralleltest // it measures memor
 			if fault(err).Kind != c.kind {
 				t.Errorf("%v", err)
 			}
-			if filled := int64(after.HeapAlloc) - int64(before.HeapAlloc); filled > 12*size { //nolint:gosec // sizes
+			if filled := int64(after.HeapAlloc) - int64(before.HeapAlloc); filled > 12*size {
 				t.Errorf("%d MiB are filled for %d MiB", filled>>20, size>>20)
 			}
 			if took > 5*time.Second {

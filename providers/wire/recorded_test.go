@@ -268,16 +268,7 @@ func known(m protoreflect.MessageDescriptor, name string) bool {
 	}
 	for i := range m.Fields().Len() {
 		f := m.Fields().Get(i)
-		shape := fieldShape(f)
-		key := shape.GetKey()
-		switch {
-		case key != "":
-		case shape.GetRaw() || shape.GetDeferred():
-			key = strings.TrimSuffix(string(f.Name()), "_json")
-		default:
-			key = string(f.Name())
-		}
-		if key == name && f.Name() != "extra_json" && !shape.GetDerived() {
+		if keyOf(f) == name && f.Name() != "extra_json" && !fieldShape(f).GetDerived() {
 			return true
 		}
 	}

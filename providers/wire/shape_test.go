@@ -1,6 +1,8 @@
 package wire_test
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -15,4 +17,17 @@ func messageShape(m protoreflect.MessageDescriptor) *wirev1.MessageShape {
 func fieldShape(f protoreflect.FieldDescriptor) *wirev1.FieldShape {
 	shape, _ := proto.GetExtension(f.Options(), wirev1.E_Field).(*wirev1.FieldShape)
 	return shape
+}
+
+// keyOf is the name of a field's member.
+func keyOf(f protoreflect.FieldDescriptor) string {
+	shape := fieldShape(f)
+	switch {
+	case shape.GetKey() != "":
+		return shape.GetKey()
+	case shape.GetRaw() || shape.GetDeferred():
+		return strings.TrimSuffix(string(f.Name()), "_json")
+	default:
+		return string(f.Name())
+	}
 }

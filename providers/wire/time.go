@@ -100,9 +100,9 @@ func parseDuration(text string) (*durationpb.Duration, bool) {
 	if err != nil {
 		return nil, false
 	}
-	if negative {
-		seconds, nanos = -seconds, -nanos
-	}
 	v := &durationpb.Duration{Seconds: seconds, Nanos: int32(nanos)}
+	if negative {
+		v.Seconds, v.Nanos = -v.GetSeconds(), -v.GetNanos()
+	}
 	return v, v.IsValid()
 }

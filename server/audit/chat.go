@@ -2,7 +2,7 @@ package audit
 
 import (
 	"cmp"
-	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -32,7 +32,10 @@ func (c *Chat) Add(chunk *chatv1.ChatCompletionChunk) {
 		return
 	}
 	// The encoded size is close to what the pieces take, names and lists included.
-	c.size += int64(proto.Size(chunk))
+	for _, piece := range chunk.GetChoices() {
+		c.size += int64(proto.Size(piece))
+	}
+	c.size += int64(len(chunk.GetExtraJson()))
 	if c.size > c.limit {
 		c.whole, c.choices = nil, nil
 		return
@@ -115,7 +118,7 @@ func (c *chatChoice) add(piece *chatv1.ChunkChoice) {
 	c.refusal.add(delta.Refusal)
 	c.reasoningContent.add(delta.ReasoningContent)
 	c.reasoning.add(delta.Reasoning)
-	c.deltaExtra = mergeObjects(c.deltaExtra, delta.GetExtraJson())
+	c.deltaExtra = appendObjects(c.deltaExtra, delta.GetExtraJson())
 	for _, tool := range delta.GetToolCalls() {
 		c.tool(tool).add(tool)
 	}
@@ -191,13 +194,12 @@ func (c *chatChoice) whole() *chatv1.Choice {
 	}
 	message := &chatv1.ChatMessage{
 		Role:             role,
-		Content:          c.content.whole(),
 		Refusal:          c.refusal.whole(),
 		Annotations:      c.annotations,
 		ReasoningContent: c.reasoningContent.whole(),
 		Reasoning:        c.reasoning.whole(),
-		ExtraJson:        c.deltaExtra,
 	}
+	message.Content, message.ExtraJson = c.words()
 	for _, tool := range c.tools {
 		message.ToolCalls = append(message.ToolCalls, tool.whole())
 	}
@@ -211,6 +213,23 @@ func (c *chatChoice) whole() *chatv1.Choice {
 		message.Audio = c.audio.whole()
 	}
 	return &chatv1.Choice{Index: c.index, Message: message, FinishReason: c.finish, Logprobs: c.logprobs, ExtraJson: c.extra}
+}
+
+// words are the content and the unknown members of the message. Mistral sends
+// content in parts, which no field of a delta holds, and texts beside them: then all
+// of it is parts.
+func (c *chatChoice) words() (content *string, extra string) {
+	content, extra = c.content.whole(), c.deltaExtra
+	if content == nil || !hasMember(extra, "content") {
+		return content, extra
+	}
+	if *content != "" {
+		part, err := json.Marshal(map[string]any{"content": []any{map[string]string{"type": "text", "text": *content}}})
+		if err == nil {
+			extra = appendObjects(extra, string(part))
+		}
+	}
+	return nil, extra
 }
 
 // text is a text that comes in pieces. Absent and empty differ.
@@ -231,23 +250,6 @@ func (t *text) whole() *string {
 		return nil
 	}
 	return new(t.parts.String())
-}
-
-// addBase64 adds a piece of base64 text. Some providers cut one text into pieces,
-// others encode each piece for itself; only the latter have padding inside.
-func (t *text) addBase64(piece *string) {
-	if piece == nil || !strings.HasSuffix(t.parts.String(), "=") {
-		t.add(piece)
-		return
-	}
-	before, err := base64.StdEncoding.DecodeString(t.parts.String())
-	more, moreErr := base64.StdEncoding.DecodeString(*piece)
-	if err != nil || moreErr != nil {
-		t.add(piece)
-		return
-	}
-	t.parts.Reset()
-	t.parts.WriteString(base64.StdEncoding.EncodeToString(append(before, more...)))
 }
 
 // latest keeps the value that came last.

@@ -1,9 +1,8 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -89,24 +88,46 @@ func (c *chatCustom) whole() *chatv1.CustomCall {
 
 // chatAudio is spoken output as far as it has come.
 type chatAudio struct {
-	id               *string
-	expires          *int64
-	data, transcript text
-	extra            string
+	id         *string
+	expires    *int64
+	pieces     []string
+	transcript text
+	extra      string
 }
 
 func (a *chatAudio) add(piece *chatv1.Audio) {
 	latest(&a.id, piece.Id)
 	a.expires = cmp.Or(copied(piece.ExpiresAt), a.expires)
-	a.data.addBase64(piece.Data)
+	if piece.Data != nil {
+		a.pieces = append(a.pieces, piece.GetData())
+	}
 	a.transcript.add(piece.Transcript)
 	a.extra = mergeObjects(a.extra, piece.GetExtraJson())
 }
 
 func (a *chatAudio) whole() *chatv1.Audio {
-	return &chatv1.Audio{
-		Id: a.id, ExpiresAt: a.expires, Data: a.data.whole(), Transcript: a.transcript.whole(), ExtraJson: a.extra,
+	audio := &chatv1.Audio{Id: a.id, ExpiresAt: a.expires, Transcript: a.transcript.whole(), ExtraJson: a.extra}
+	if a.pieces != nil {
+		audio.Data = new(joinBase64(a.pieces))
 	}
+	return audio
+}
+
+// joinBase64 joins pieces of base64 text. Some providers cut one text into pieces,
+// others encode each piece for itself; only the latter have padding inside.
+func joinBase64(pieces []string) string {
+	padded := slices.ContainsFunc(pieces[:len(pieces)-1], func(piece string) bool { return strings.HasSuffix(piece, "=") })
+	if !padded {
+		return strings.Join(pieces, "")
+	}
+	var sound []byte
+	for _, piece := range pieces {
+		var err error
+		if sound, err = base64.StdEncoding.AppendDecode(sound, []byte(piece)); err != nil {
+			return strings.Join(pieces, "")
+		}
+	}
+	return base64.StdEncoding.EncodeToString(sound)
 }
 
 // chatDetail is a piece of reasoning as far as it has come.
@@ -133,70 +154,4 @@ func (d *chatDetail) finished() *chatv1.ReasoningDetail {
 		Text: d.text.whole(), Summary: d.summary.whole(), Data: d.data.whole(), Signature: d.sig.whole(),
 		ExtraJson: d.whole.GetExtraJson(),
 	}
-}
-
-// mergeObjects is the JSON object that has the members of both, those of the second
-// where both have them, in the order in which they came first.
-func mergeObjects(first, second string) string {
-	if first == "" || first == second {
-		return second
-	}
-	if second == "" {
-		return first
-	}
-	members, ok := membersOf(nil, first)
-	if ok {
-		members, ok = membersOf(members, second)
-	}
-	if !ok {
-		return second
-	}
-	var b strings.Builder
-	for i, m := range members {
-		b.WriteByte(",{"[boolIndex(i == 0)])
-		b.Write(m.name)
-		b.WriteByte(':')
-		b.Write(m.value)
-	}
-	b.WriteByte('}')
-	return b.String()
-}
-
-func boolIndex(first bool) int {
-	if first {
-		return 1
-	}
-	return 0
-}
-
-// member is a member of a JSON object, its name with quotes.
-type member struct{ name, value json.RawMessage }
-
-// membersOf adds the members of an object.
-func membersOf(members []member, object string) ([]member, bool) {
-	decoder := json.NewDecoder(strings.NewReader(object))
-	if _, err := decoder.Token(); err != nil {
-		return nil, false
-	}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, false
-		}
-		name, err := json.Marshal(token)
-		if err != nil {
-			return nil, false
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, false
-		}
-		at := slices.IndexFunc(members, func(m member) bool { return bytes.Equal(m.name, name) })
-		if at < 0 {
-			members = append(members, member{name: name, value: value})
-			continue
-		}
-		members[at].value = value
-	}
-	return members, true
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -84,17 +85,17 @@ func (d *draft) end(c *call.Call, failed *failure.Error, now time.Time, bodies *
 	e.StatusCode = statusOf(c, failed)
 	if failed != nil {
 		e.Reason = failed.Reason
-		e.ErrorMessage = clean(failed.Message, maxMessage)
-		e.ErrorType = clean(failed.OpenAIType(), maxName)
+		e.ErrorMessage = cut(failed.Message, maxMessage)
+		e.ErrorType = cut(failed.OpenAIType(), maxName)
 	}
 	provider := e.GetProvider()
 	for _, attempt := range c.Outcome.Exchange.Attempts {
-		attempt.UpstreamRequestID = clean(attempt.UpstreamRequestID, maxName)
+		attempt.UpstreamRequestID = cut(attempt.UpstreamRequestID, maxName)
 		e.Attempts = append(e.Attempts, attempt.Record(provider, c.Start))
 	}
 	e.Usage = c.Outcome.Usage
 	if usage := c.Outcome.Exchange.UsageJSON; len(usage) <= maxUsageJSON {
-		e.UsageJson = clean(usage, maxUsageJSON)
+		e.UsageJson = usage
 	}
 	return d.encode(kindEnd, c.Plan, bodies)
 }
@@ -115,15 +116,15 @@ func statusOf(c *call.Call, failed *failure.Error) int32 {
 func (d *draft) facts(c *call.Call) {
 	d.entry.Reset()
 	e := &d.entry
-	e.Id, e.RequestId = c.ID, clean(c.RequestID, maxName)
+	e.Id, e.RequestId = c.ID, cut(c.RequestID, maxName)
 	d.start.Seconds, d.start.Nanos = c.Start.Unix(), int32(c.Start.Nanosecond()) //nolint:gosec // below a second
 	e.StartTime = &d.start
 	e.Entrance = c.Entrance
-	e.Method, e.Path = clean(c.HTTPMethod, maxName), clean(c.Path, maxName)
+	e.Method, e.Path = cut(c.HTTPMethod, maxName), cut(c.Path, maxName)
 	e.Rpc = c.RPC
 	e.Operation = c.Policy.GetOperation()
 	e.Stream = c.Has(policyv1.Feature_FEATURE_STREAMING)
-	d.client.Address, d.client.UserAgent = clean(c.Client.Address, maxName), clean(c.Client.UserAgent, maxName)
+	d.client.Address, d.client.UserAgent = cut(c.Client.Address, maxName), cut(c.Client.UserAgent, maxName)
 	e.Client = &d.client
 	if c.Principal != nil {
 		e.KeyId, e.Owner = c.Principal.Name, c.Principal.Owner
@@ -142,12 +143,12 @@ func (d *draft) plan(plan *planv1.ExecutionPlan) {
 	if operation := plan.GetOperation(); operation != policyv1.Operation_OPERATION_UNSPECIFIED {
 		e.Operation = operation
 	}
-	e.RequestedModel = clean(plan.GetRequested().GetModel(), maxName)
-	e.RequestedProvider = clean(plan.GetRequested().GetProvider(), maxName)
+	e.RequestedModel = cut(plan.GetRequested().GetModel(), maxName)
+	e.RequestedProvider = cut(plan.GetRequested().GetProvider(), maxName)
 	target := plan.GetTarget()
 	e.Provider, e.ProviderType = target.GetProvider(), target.GetProviderType()
-	e.ResolvedModel = clean(target.GetModel(), maxName)
-	e.Alias = clean(target.GetAlias(), maxName)
+	e.ResolvedModel = cut(target.GetModel(), maxName)
+	e.Alias = cut(target.GetAlias(), maxName)
 }
 
 // times fills in how the time was spent.
@@ -177,40 +178,64 @@ func setDuration(room *durationpb.Duration, d time.Duration) {
 // encode makes the frame of the entry, its plan and its bodies.
 func (d *draft) encode(k kind, plan *planv1.ExecutionPlan, bodies *auditv1.AuditBodies) error {
 	d.payload.Entry, d.payload.Plan, d.payload.Bodies = &d.entry, plan, bodies
-	err := d.marshal(k)
-	if err == nil && len(d.frame) <= maxPlan {
-		return nil
+	err := d.marshal(k, &d.payload)
+	if err != nil {
+		// Protobuf takes no text that is not UTF-8, and headers and paths may be
+		// anything. This is rare, so that it need not be looked for each time.
+		repaired := proto.CloneOf(&d.payload)
+		repair(repaired.ProtoReflect())
+		err = d.marshal(k, repaired)
 	}
-	if err != nil || proto.Size(plan) > maxPlan {
-		// A plan that has no encoding, or holds a request's megabytes, must not cost
-		// the record.
+	if err == nil && len(d.frame) > maxPlan && proto.Size(plan) > maxPlan {
+		// A plan that holds a request's megabytes must not fill the spool.
 		d.payload.Plan = nil
-		return d.marshal(k)
+		return d.encode(k, nil, bodies)
 	}
-	return nil
+	return err
 }
 
-func (d *draft) marshal(k kind) (err error) {
+func (d *draft) marshal(k kind, payload *auditv1.GetAuditEntryResponse) (err error) {
 	d.frame = openFrame(d.frame[:0], k)
-	if d.frame, err = (proto.MarshalOptions{}).MarshalAppend(d.frame, &d.payload); err != nil {
+	if d.frame, err = (proto.MarshalOptions{}).MarshalAppend(d.frame, payload); err != nil {
 		return fmt.Errorf("encode a record: %w", err)
 	}
 	closeFrame(d.frame)
 	return nil
 }
 
-// clean makes a text from outside one that protobuf and every database take, and
-// cuts what is too long for what it is.
-func clean(s string, most int) string {
-	if len(s) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
+// repair makes every text of a message UTF-8.
+func repair(m protoreflect.Message) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsMap():
+			// No message of a record has one.
+		case field.IsList():
+			list := value.List()
+			for i := range list.Len() {
+				if field.Message() != nil {
+					repair(list.Get(i).Message())
+				} else if field.Kind() == protoreflect.StringKind {
+					list.Set(i, protoreflect.ValueOfString(valid(list.Get(i).String())))
+				}
+			}
+		case field.Message() != nil:
+			repair(value.Message())
+		case field.Kind() == protoreflect.StringKind:
+			m.Set(field, protoreflect.ValueOfString(valid(value.String())))
 		}
-		s = s[:cut]
+		return true
+	})
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// cut shortens a text that is too long for what it is.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	if !utf8.ValidString(s) {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
 	}
-	return s
+	return s[:most]
 }

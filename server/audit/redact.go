@@ -45,11 +45,11 @@ func (h headerNames) response(c *call.Call) []string {
 }
 
 func (h headerNames) line(name, value string) string {
-	name = strings.ToLower(clean(name, maxName))
+	name = strings.ToLower(cut(name, maxName))
 	if _, shown := h[name]; !shown {
 		return fmt.Sprintf("%s: [%d bytes]", name, len(value))
 	}
-	return name + ": " + clean(value, maxMessage)
+	return name + ": " + cut(value, maxMessage)
 }
 
 // secretHeader knows headers that carry credentials, by the words that their names

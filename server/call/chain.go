@@ -35,8 +35,8 @@ type Step struct {
 type Chain struct {
 	// Steps are the steps, outermost first.
 	Steps []Step
-	// Code turns any error into a typed one. Not called with nil.
-	Code func(error) *failure.Error
+	// Code turns any error of a call into a typed one. Not called with nil.
+	Code func(*Call, error) *failure.Error
 	// Log takes panics.
 	Log *slog.Logger
 }
@@ -97,7 +97,7 @@ func (ch *Chain) Reply(ctx context.Context, c *Call, message proto.Message) erro
 func (ch *Chain) Done(ctx context.Context, c *Call, err error) *failure.Error {
 	var failed *failure.Error
 	if err != nil {
-		failed = ch.Code(err)
+		failed = ch.Code(c, err)
 	}
 	if c.run.done {
 		return failed

@@ -69,7 +69,7 @@ func (j *journal) step(name, at string) call.Step {
 
 var errDriver = errors.New("driver: secret")
 
-func code(err error) *failure.Error {
+func code(_ *call.Call, err error) *failure.Error {
 	if typed := failure.As(err); typed != nil {
 		return typed
 	}
@@ -121,7 +121,7 @@ func run(t *testing.T, fault, handler string, stream bool) ([]string, error) {
 	}
 	edge := &call.GRPC{Chain: chain, Policies: policies}
 	listener := bufconn.Listen(1 << 16)
-	server := grpc.NewServer(grpc.UnaryInterceptor(edge.Unary), grpc.StreamInterceptor(edge.Stream))
+	server := grpc.NewServer(grpc.StatsHandler(edge), grpc.UnaryInterceptor(edge.Unary), grpc.StreamInterceptor(edge.Stream))
 	chatv1.RegisterChatServiceServer(server, &chatService{journal: j, fault: handler})
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(listener) })

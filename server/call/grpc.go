@@ -6,8 +6,11 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
@@ -15,7 +18,8 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
-// GRPC installs the chain on a gRPC server.
+// GRPC installs the chain on a gRPC server: it is the server's interceptors, and its
+// stats handler, which is the only one to see a call before its message is read.
 type GRPC struct {
 	// Chain is what every call passes.
 	Chain *Chain
@@ -33,8 +37,7 @@ func (g *GRPC) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	if exempt(info.FullMethod) {
 		return next(ctx, req)
 	}
-	c := g.arrive(ctx, info.FullMethod)
-	ctx = With(ctx, c)
+	c := From(ctx)
 	defer c.Close()
 	reply, err := g.unary(ctx, c, req, next)
 	failed := g.Chain.Done(ctx, c, err)
@@ -70,8 +73,8 @@ func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 	if exempt(info.FullMethod) {
 		return next(srv, ss)
 	}
-	c := g.arrive(ss.Context(), info.FullMethod)
-	ctx := With(ss.Context(), c)
+	ctx := ss.Context()
+	c := From(ctx)
 	defer c.Close()
 	stream := &serverStream{ServerStream: ss, ctx: ctx, call: c, chain: g.Chain}
 	err := g.Chain.Open(ctx, c)
@@ -91,6 +94,47 @@ func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 
 // Unknown handles RPCs that no service has, so that they are seen by the chain.
 func Unknown(any, grpc.ServerStream) error { return nil }
+
+// TagRPC makes the call when it arrives, before gRPC has read its message.
+func (g *GRPC) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	if exempt(info.FullMethodName) {
+		return ctx
+	}
+	return With(ctx, g.arrive(ctx, info.FullMethodName))
+}
+
+// HandleRPC ends the calls that gRPC itself refused, because of a message that is
+// too large or cannot be read: no interceptor sees those.
+func (g *GRPC) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	end, ok := event.(*stats.End)
+	c := From(ctx)
+	if !ok || c == nil || c.run.opened > 0 {
+		return
+	}
+	err := g.Chain.Open(ctx, c)
+	if err == nil {
+		err = ofTransport(end.Error)
+	}
+	g.Chain.Done(ctx, c, err)
+}
+
+// TagConn leaves connections as they are.
+func (g *GRPC) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn does nothing.
+func (g *GRPC) HandleConn(context.Context, stats.ConnStats) {}
+
+// ofTransport is why gRPC refused a call.
+func ofTransport(err error) error {
+	switch status.Code(err) {
+	case codes.OK, codes.Canceled:
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_CANCELLED, "The client left.", err)
+	case codes.ResourceExhausted:
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "The request is larger than allowed.", err)
+	default:
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request cannot be read.", err)
+	}
+}
 
 // arrive is the call as its metadata tells it.
 func (g *GRPC) arrive(ctx context.Context, fullMethod string) *Call {

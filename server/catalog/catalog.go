@@ -45,8 +45,8 @@ type Catalog struct {
 	version uint64
 }
 
-// New returns a catalog with what the configuration and the cache folder have. It
-// asks no provider; Run does.
+// New returns a catalog with what the configuration, the cache folder and providers
+// without a base URL have. It asks no other provider; Run and Refresh do.
 func New(params Params) (*Catalog, error) {
 	cards, err := NewCards(params.Config.GetCards())
 	if err != nil {
@@ -74,6 +74,11 @@ func New(params Params) (*Catalog, error) {
 		}
 	}
 	c.publish()
+	for _, src := range c.sources {
+		if src.lister != nil && src.config.GetBaseUrl() == "" {
+			c.refresh(context.Background(), src) // one without an address is in this process
+		}
+	}
 	return c, nil
 }
 

@@ -181,6 +181,29 @@ func TestAnEmptyCatalogSaysSo(t *testing.T) {
 	}
 }
 
+func TestAProviderWithoutAnAddressIsAskedBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	a, config := &lister{name: "a"}, provider("a")
+	a.tells("m")
+	config.BaseUrl = ""
+	s := open(t, t.TempDir(), []*configv1.Provider{config}, a).catalog.Snapshot()
+	if m, ok := s.Find("a", "m"); !ok || m.Stale {
+		t.Errorf("models %v", ids(s))
+	}
+}
+
+func TestRefreshAsksAllOnce(t *testing.T) {
+	t.Parallel()
+	a, b := &lister{name: "a"}, &lister{name: "b"}
+	a.tells("m")
+	b.fails(errors.New("no"))
+	c := open(t, "", []*configv1.Provider{provider("a"), provider("b")}, a, b).catalog
+	c.Refresh(t.Context())
+	if got := ids(c.Snapshot()); !slices.Equal(got, []string{"m"}) || len(a.times()) != 1 || len(b.times()) != 1 {
+		t.Errorf("models %v, asked %d and %d times", got, len(a.times()), len(b.times()))
+	}
+}
+
 func TestAProviderWithoutConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	if _, err := catalog.New(params("", &bytes.Buffer{}, nil, &lister{name: "a"})); err == nil {

@@ -46,6 +46,18 @@ func (s *source) restore(cached cachedList) {
 // stale says that the list is an older good one.
 func (s *source) stale() bool { return s.failing && !s.told.IsZero() }
 
+// Refresh asks every provider for its models once, and returns when all have
+// answered or failed.
+func (c *Catalog) Refresh(ctx context.Context) {
+	var asked sync.WaitGroup
+	for _, src := range c.sources {
+		if src.lister != nil {
+			asked.Go(func() { c.refresh(ctx, src) })
+		}
+	}
+	asked.Wait()
+}
+
 // keep asks one provider until ctx ends.
 func (c *Catalog) keep(ctx context.Context, src *source) {
 	for failures := 0; ; {
@@ -153,16 +165,4 @@ func usable(id string) bool {
 
 func sameList(a, b []*modelsv1.Model) bool {
 	return slices.EqualFunc(a, b, func(x, y *modelsv1.Model) bool { return proto.Equal(x, y) })
-}
-
-// Refresh asks every provider for its models once, and returns when all have
-// answered or failed.
-func (c *Catalog) Refresh(ctx context.Context) {
-	var asked sync.WaitGroup
-	for _, src := range c.sources {
-		if src.lister != nil {
-			asked.Go(func() { c.refresh(ctx, src) })
-		}
-	}
-	asked.Wait()
 }

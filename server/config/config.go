@@ -98,9 +98,7 @@ func Load(source Source) (*Config, error) {
 		return nil, err // the file may refer to variables that could not be read
 	}
 	message := l.readFile()
-	if len(l.errs) == 0 {
-		l.applyVariables(message)
-	}
+	l.applyVariables(message)
 	if err := l.err(); err != nil {
 		return nil, err
 	}

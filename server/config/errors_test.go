@@ -44,6 +44,11 @@ func TestWhatIsWrongIsToldInOneLine_WithItsPlace(t *testing.T) {
 			[]string{`FILE:1:20: expected bool, got "${KEY}"`},
 		},
 
+		{
+			"several of several kinds", "server: {http_adr: x}\nupstream: {max_attempts: 99, max_backoff: \"${X}\"}\n", []string{"SIGNALBOX_INSECURE=perhaps"},
+			[]string{`FILE:1:10: unknown member "http_adr"`, "FILE:2:43: ${X}: the variable is not set", "FILE:2:26: upstream.max_attempts: ", "SIGNALBOX_INSECURE: must be true or false"},
+		},
+
 		{"a bad variable", "", []string{"SIGNALBOX_INSECURE=perhaps"}, []string{"SIGNALBOX_INSECURE: must be true or false"}},
 		{"a bad level", "", []string{"SIGNALBOX_LOG_LEVEL=loud"}, []string{"SIGNALBOX_LOG_LEVEL: "}},
 

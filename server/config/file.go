@@ -24,26 +24,32 @@ const defaultPath = "signalbox.yaml"
 
 // readFile reads the file, if there is one, by the rules of the proto.
 func (l *loader) readFile() *configv1.Config {
+	message := &configv1.Config{}
 	text, err := l.openFile()
 	if err != nil {
 		l.errs = append(l.errs, err)
-		return nil
+		return message
 	}
 	if l.path == "" {
-		return &configv1.Config{}
+		return message
 	}
 	if err := oneDocument(text); err != nil {
 		l.errs = append(l.errs, fmt.Errorf("%s%w", l.path, err))
-		return nil
+		return message
+	}
+	text = lengthen(text)
+	read := protoyaml.UnmarshalOptions{Path: l.path, CustomUnmarshaler: &walker{loader: l}}
+	if err := read.Unmarshal(text, message); err != nil {
+		l.failFile(err)
+		return message
 	}
 	// The rules are for what could be read at all, else one slip gives two errors.
-	read := protoyaml.UnmarshalOptions{Path: l.path, CustomUnmarshaler: &walker{loader: l}}
-	if l.failFile(read.Unmarshal(text, &configv1.Config{})); len(l.errs) > 0 {
-		return nil
-	}
-	message := &configv1.Config{}
+	// The second walk finds what the first one found.
+	noted := l.errs
 	read.Validator = rules{}
-	l.failFile(read.Unmarshal(text, message))
+	err = read.Unmarshal(text, &configv1.Config{})
+	l.errs = noted
+	l.failFile(err)
 	return message
 }
 
@@ -74,6 +80,17 @@ type rules struct{}
 
 // Validate is protovalidate's, without its options.
 func (rules) Validate(message proto.Message) error { return protovalidate.Validate(message) }
+
+// lengthen adds an empty line for each line that YAML ends otherwise than with a
+// line feed: protoyaml looks lines up by YAML's numbers in a list of its own, which
+// knows no other end, and panics beyond it.
+func lengthen(text []byte) []byte {
+	more := 0
+	for _, end := range []string{"\r", "\u0085", "\u2028", "\u2029"} {
+		more += bytes.Count(text, []byte(end))
+	}
+	return append(bytes.Clone(text), bytes.Repeat([]byte("\n"), more)...)
+}
 
 var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
@@ -115,9 +132,6 @@ func (l *loader) failFile(err error) {
 		all = joined.Unwrap()
 	}
 	for _, one := range all {
-		if errors.Is(one, errNoted) {
-			continue
-		}
 		first, _, _ := strings.Cut(one.Error(), "\n")
 		parts := nodeError.FindStringSubmatch(strings.TrimPrefix(first, l.path+":"))
 		if parts == nil {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,23 +12,17 @@ import (
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 )
 
-// errNoted says that what is wrong is noted already.
-var errNoted = errors.New("noted")
-
 // walker goes through the file's tree before protoyaml reads it. It notes where
-// members stand, expands references, and refuses what protoyaml would take in
-// silence: a member twice, another spelling of its name, null for a text.
+// members stand, expands references, and takes out what it refuses and protoyaml
+// would take in silence: a member twice, another spelling of its name, null for a
+// text.
 type walker struct{ loader *loader }
 
 // Unmarshal prepares the whole tree when it is given the root, and leaves the
 // reading to protoyaml.
 func (w *walker) Unmarshal(node *yaml.Node, message proto.Message) (bool, error) {
 	if _, root := message.(*configv1.Config); root {
-		before := len(w.loader.errs)
 		w.message(node, message.ProtoReflect().Descriptor(), "")
-		if len(w.loader.errs) > before {
-			return false, errNoted
-		}
 	}
 	return false, nil
 }
@@ -58,8 +51,12 @@ func (w *walker) message(node *yaml.Node, descriptor protoreflect.MessageDescrip
 		}
 		member := strings.TrimPrefix(path+"."+key.Value, ".")
 		w.loader.where[member] = place(value)
+		before := len(w.loader.errs)
 		w.field(value, field, member)
-		kept = append(kept, key, value)
+		nested := value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode
+		if nested || len(w.loader.errs) == before {
+			kept = append(kept, key, value)
+		}
 	}
 	node.Content = kept
 }
@@ -73,6 +70,7 @@ func (w *walker) field(node *yaml.Node, field protoreflect.FieldDescriptor, path
 		w.scalar(node)
 		return
 	}
+	kept := node.Content[:0]
 	for i, item := range node.Content {
 		if item.ShortTag() == "!!null" {
 			w.loader.failAt(place(item), "an empty item")
@@ -81,7 +79,9 @@ func (w *walker) field(node *yaml.Node, field protoreflect.FieldDescriptor, path
 		member := fmt.Sprintf("%s[%d]", path, i)
 		w.loader.where[member] = place(item)
 		w.item(item, field, member)
+		kept = append(kept, item)
 	}
+	node.Content = kept
 }
 
 func (w *walker) item(node *yaml.Node, field protoreflect.FieldDescriptor, path string) {

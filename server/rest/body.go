@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -83,6 +84,10 @@ func (h *Handler) readAll(w http.ResponseWriter, r *http.Request) (string, error
 	if r.ContentLength > limit {
 		return "", tooLarge(limit)
 	}
+	deadline := http.NewResponseController(w)
+	// Only bodies without a connection's deadlines have none to set.
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime(r.ContentLength)))
+	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
 	reader := http.MaxBytesReader(w, r.Body, limit)
 	var buffer []byte
 	var err error
@@ -99,6 +104,20 @@ func (h *Handler) readAll(w http.ResponseWriter, r *http.Request) (string, error
 		return "", failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request body broke off.", err)
 	}
 	return unsafe.String(unsafe.SliceData(buffer), len(buffer)), nil
+}
+
+// bodyTime is how long a body may take to come: a slow client has its time, one that
+// dribbles does not keep its call open.
+func bodyTime(length int64) time.Duration {
+	const (
+		patience  = 30 * time.Second
+		perSecond = 32 << 10
+		unknown   = 10 * time.Minute
+	)
+	if length < 0 {
+		return unknown
+	}
+	return patience + time.Duration(length/perSecond)*time.Second
 }
 
 // firstBuffer bounds what a claimed length alone makes us allocate.

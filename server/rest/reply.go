@@ -18,6 +18,9 @@ const (
 	keepAlive = 15 * time.Second
 	// writeIdle is how long a client may take nothing before it is cut off.
 	writeIdle = 60 * time.Second
+	// together is how many bytes of a stream's events are sent in one piece, where
+	// they are there at once.
+	together = 16 << 10
 )
 
 // reply writes what a client gets: the call's headers before the first byte, a
@@ -31,6 +34,7 @@ type reply struct {
 	mu       sync.Mutex // keep-alives are written by a timer
 	wrote    bool
 	ended    bool
+	events   []byte    // of a stream, not yet sent
 	last     time.Time // of the last write
 	deadline time.Time
 	timer    *time.Timer
@@ -66,11 +70,8 @@ func (p *reply) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stream {
-		if !p.wrote {
-			p.WriteHeader(http.StatusOK)
-		}
-		p.extend()
-		return p.ResponseWriter.Write(b)
+		p.events = append(p.events, b...)
+		return len(b), nil
 	}
 	if p.wrote {
 		return p.ResponseWriter.Write(b)
@@ -99,10 +100,31 @@ func (p *reply) extend() {
 	}
 }
 
-// FlushError sends what is written. The generated handlers call it for each event.
+// FlushError sends what is written. The generated handlers call it for each event;
+// events that come at once go out at once.
 func (p *reply) FlushError() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.call.More && len(p.events) < together {
+		return nil
+	}
+	return p.send()
+}
+
+// send writes a stream's events to the network.
+func (p *reply) send() error {
+	if !p.wrote {
+		p.WriteHeader(http.StatusOK)
+	}
+	if len(p.events) == 0 {
+		return nil
+	}
+	p.extend()
+	_, err := p.ResponseWriter.Write(p.events)
+	p.events = p.events[:0]
+	if err != nil {
+		return err
+	}
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
@@ -120,12 +142,10 @@ func (p *reply) beat() {
 		p.timer.Reset(keepAlive - silent)
 		return
 	}
-	p.extend()
-	if _, err := p.ResponseWriter.Write([]byte(": keep-alive\n\n")); err != nil {
-		return // the handler sees it at its next write
+	p.events = append(p.events, ": keep-alive\n\n"...)
+	if p.send() == nil { // else the handler sees it at its next write
+		p.timer.Reset(keepAlive)
 	}
-	_ = http.NewResponseController(p.ResponseWriter).Flush()
-	p.timer.Reset(keepAlive)
 }
 
 // finish ends a stream that came to its own end.
@@ -134,11 +154,14 @@ func (p *reply) finish() {
 	defer p.mu.Unlock()
 	end := p.call.Outcome.End
 	complete := end == commonv1.CallEnd_CALL_END_COMPLETED || end == commonv1.CallEnd_CALL_END_FILTERED
-	if !p.stream || !p.wrote || p.ended || !complete {
+	if !p.stream || p.ended || !p.wrote && len(p.events) == 0 {
 		return
 	}
+	if complete {
+		p.events = append(p.events, "data: [DONE]\n\n"...)
+	}
 	p.ended = true
-	_, _ = p.ResponseWriter.Write([]byte("data: [DONE]\n\n"))
+	_ = p.send() // a client that left sees nothing
 }
 
 // close stops the keep-alives and lets the call's stream go.

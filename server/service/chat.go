@@ -70,7 +70,6 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 	if err != nil {
 		return err
 	}
-	c.Outcome.End = commonv1.CallEnd_CALL_END_UNSPECIFIED
 	shown, err := relay(c, upstream, out)
 	// Closing first: the last attempt's facts are whole only then.
 	if closed := upstream.Close(); err == nil {
@@ -85,6 +84,7 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 	case err != nil:
 		c.Outcome.End = endOf(err)
 	}
+	c.More = false
 	if shown {
 		// The last message; a client that never saw it was cut off on its way.
 		if sent := out.Send(&chatv1.StreamChatCompletionResponse{Info: c.Info()}); err == nil {
@@ -113,6 +113,7 @@ func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreaming
 		for _, choice := range chunk.GetChoices() {
 			noteFinish(c, choice.GetFinishReason())
 		}
+		c.More = upstream.Ready()
 		if err := out.Send(message); err != nil {
 			return shown, err
 		}

@@ -66,7 +66,7 @@ func newRig(t testing.TB, cfg *configv1.Telemetry) *rig {
 	})
 	r.chain = &call.Chain{
 		Steps: []call.Step{r.Step()},
-		Code: func(err error) *failure.Error {
+		Code: func(_ *call.Call, err error) *failure.Error {
 			if typed := failure.As(err); typed != nil {
 				return typed
 			}

@@ -40,7 +40,7 @@ func FuzzResponseHead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		client := New(Params{
-			Keep:           func(name []byte) string { return http.CanonicalHeaderKey(string(name)) },
+			Keep:           http.CanonicalHeaderKey,
 			MaxHeaderBytes: 8 << 10,
 		})
 		c := newConn(client, scriptConn{r: bytes.NewReader(text)})

@@ -23,7 +23,7 @@ func (c *conn) head(req *Request) (*Response, error) {
 			return nil, err
 		}
 		left -= len(text)
-		f, header, err := parseHead(text, c.client.params.Keep)
+		f, header, err := parseHead(string(text), c.client.params.Keep)
 		if err != nil {
 			return nil, err
 		}
@@ -80,18 +80,17 @@ type facts struct {
 
 // parseHead takes a head apart. All header names and values are checked, so that
 // no two readers can see different messages in the same bytes.
-func parseHead(text []byte, keep func([]byte) string) (facts, http.Header, error) {
-	line, rest, _ := bytes.Cut(text, []byte("\n"))
-	f, err := parseStatusLine(bytes.TrimSuffix(line, []byte("\r")))
+func parseHead(text string, keep func(string) string) (facts, http.Header, error) {
+	line, rest := cutLine(text)
+	f, err := parseStatusLine(line)
 	if err != nil {
 		return f, nil, err
 	}
 	f.length = -1
 	var header http.Header
+	var room []string // for values: almost all names have one
 	for {
-		line, rest, _ = bytes.Cut(rest, []byte("\n"))
-		line = bytes.TrimSuffix(line, []byte("\r"))
-		if len(line) == 0 {
+		if line, rest = cutLine(rest); line == "" {
 			break
 		}
 		name, value, err := parseField(line)
@@ -101,12 +100,19 @@ func parseHead(text []byte, keep func([]byte) string) (facts, http.Header, error
 		if err := f.take(name, value); err != nil {
 			return f, nil, err
 		}
-		if as := keep(name); as != "" {
-			if header == nil {
-				header = make(http.Header, 8)
-			}
-			header[as] = append(header[as], string(value))
+		as := keep(name)
+		if as == "" {
+			continue
 		}
+		if header == nil {
+			header, room = make(http.Header, 12), make([]string, 0, 12)
+		}
+		if given := header[as]; given != nil {
+			header[as] = append(given, value)
+			continue
+		}
+		room = append(room, value)
+		header[as] = room[len(room)-1 : len(room) : len(room)]
 	}
 	if f.chunked && f.length >= 0 {
 		// Chunked counts; but who sends both may be one of two that disagree.
@@ -115,26 +121,32 @@ func parseHead(text []byte, keep func([]byte) string) (facts, http.Header, error
 	return f, header, nil
 }
 
+// cutLine cuts a line off, without its end: CRLF, or LF alone.
+func cutLine(text string) (line, rest string) {
+	line, rest, _ = strings.Cut(text, "\n")
+	return strings.TrimSuffix(line, "\r"), rest
+}
+
 // parseStatusLine reads "HTTP/1.1 200 OK"; the phrase may be missing.
-func parseStatusLine(line []byte) (facts, error) {
+func parseStatusLine(line string) (facts, error) {
 	f := facts{}
-	version, rest, _ := bytes.Cut(line, []byte(" "))
-	switch string(version) {
+	version, rest, _ := strings.Cut(line, " ")
+	switch version {
 	case "HTTP/1.1":
 	case "HTTP/1.0":
 		f.old = true
 	default:
 		return f, &MalformedError{What: "status line"}
 	}
-	code, phrase, _ := bytes.Cut(rest, []byte(" "))
+	code, phrase, _ := strings.Cut(rest, " ")
 	if len(code) != 3 || !validValue(phrase) {
 		return f, &MalformedError{What: "status line"}
 	}
-	for _, digit := range code {
-		if digit < '0' || digit > '9' {
+	for i := range len(code) {
+		if code[i] < '0' || code[i] > '9' {
 			return f, &MalformedError{What: "status line"}
 		}
-		f.status = 10*f.status + int(digit-'0')
+		f.status = 10*f.status + int(code[i]-'0')
 	}
 	if f.status < 100 || f.status > 599 {
 		return f, &MalformedError{What: "status"}
@@ -144,27 +156,27 @@ func parseStatusLine(line []byte) (facts, error) {
 
 // parseField splits and checks a header line. A line that goes on from the one
 // before is refused with the rest that has no name.
-func parseField(line []byte) (name, value []byte, err error) {
-	colon := bytes.IndexByte(line, ':')
+func parseField(line string) (name, value string, err error) {
+	colon := strings.IndexByte(line, ':')
 	if colon <= 0 {
-		return nil, nil, &MalformedError{What: "header line"}
+		return "", "", &MalformedError{What: "header line"}
 	}
 	name = line[:colon]
-	for _, c := range name {
-		if !httpguts.IsTokenRune(rune(c)) {
-			return nil, nil, &MalformedError{What: "header name"}
+	for i := range len(name) {
+		if !httpguts.IsTokenRune(rune(name[i])) {
+			return "", "", &MalformedError{What: "header name"}
 		}
 	}
-	value = bytes.Trim(line[colon+1:], " \t")
+	value = strings.Trim(line[colon+1:], " \t")
 	if !validValue(value) {
-		return nil, nil, &MalformedError{What: "header value"}
+		return "", "", &MalformedError{What: "header value"}
 	}
 	return name, value, nil
 }
 
-func validValue(value []byte) bool {
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
+func validValue(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}
@@ -172,19 +184,19 @@ func validValue(value []byte) bool {
 }
 
 // take reads what a header says about the framing.
-func (f *facts) take(name, value []byte) error {
+func (f *facts) take(name, value string) error {
 	switch len(name) {
 	case len("Connection"):
-		if bytes.EqualFold(name, []byte("Connection")) {
-			f.takeConnection(string(value))
+		if strings.EqualFold(name, "Connection") {
+			f.takeConnection(value)
 		}
 	case len("Content-Length"):
-		if bytes.EqualFold(name, []byte("Content-Length")) {
+		if strings.EqualFold(name, "Content-Length") {
 			return f.takeLength(value)
 		}
 	case len("Transfer-Encoding"):
-		if bytes.EqualFold(name, []byte("Transfer-Encoding")) && !f.old {
-			if f.chunked || !bytes.EqualFold(value, []byte("chunked")) {
+		if strings.EqualFold(name, "Transfer-Encoding") && !f.old {
+			if f.chunked || !strings.EqualFold(value, "chunked") {
 				return &MalformedError{What: "transfer encoding"}
 			}
 			f.chunked = true
@@ -201,13 +213,13 @@ func (f *facts) takeConnection(value string) {
 	}
 }
 
-func (f *facts) takeLength(value []byte) error {
-	for _, digit := range value {
-		if digit < '0' || digit > '9' {
+func (f *facts) takeLength(value string) error {
+	for i := range len(value) {
+		if value[i] < '0' || value[i] > '9' {
 			return &MalformedError{What: "content length"}
 		}
 	}
-	length, err := strconv.ParseInt(string(value), 10, 64)
+	length, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || f.length >= 0 && f.length != length {
 		return &MalformedError{What: "content length"}
 	}

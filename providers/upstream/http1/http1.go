@@ -66,8 +66,8 @@ type Params struct {
 	// Dial connects to the host. Its error is returned as it is.
 	Dial func(context.Context) (net.Conn, error)
 	// Keep returns the canonical name of a header that the caller wants to see, ""
-	// for the others. It must not keep name.
-	Keep func(name []byte) string
+	// for the others.
+	Keep func(name string) string
 	// MaxHeaderBytes bounds the heads of a reply, interim ones and trailers
 	// included.
 	MaxHeaderBytes int

@@ -67,8 +67,8 @@ func (p *peer) client(t *testing.T) *http1.Client {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", p.addr)
 		},
-		Keep: func(name []byte) string {
-			if canonical := http.CanonicalHeaderKey(string(name)); strings.HasPrefix(canonical, "X-") {
+		Keep: func(name string) string {
+			if canonical := http.CanonicalHeaderKey(name); strings.HasPrefix(canonical, "X-") {
 				return canonical
 			}
 			return ""
@@ -657,7 +657,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", p.addr)
 		},
-		Keep:           func([]byte) string { return "" },
+		Keep:           func(string) string { return "" },
 		MaxHeaderBytes: 1 << 10,
 		MaxIdle:        1,
 		IdleTimeout:    50 * time.Millisecond,

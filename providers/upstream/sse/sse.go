@@ -86,6 +86,13 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
+// Ready says that the next event is here, whole, so that Next will not wait for
+// it. It may miss one: it looks for the usual ends of lines alone.
+func (r *Reader) Ready() bool {
+	rest := r.buf[r.pos:r.end]
+	return bytes.Contains(rest, []byte("\n\n")) || bytes.Contains(rest, []byte("\n\r\n"))
+}
+
 // last ends the stream: what is left is an event only if the end was a clean one.
 func (r *Reader) last(err error) (Event, error) {
 	if err != io.EOF { //nolint:errorlint // a wrapped EOF is not the stream's end

@@ -5,11 +5,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,6 +25,8 @@ type field struct {
 	gateway *process
 	// addresses are where the gateway listens.
 	restAddress, grpcAddress, pprofAddress string
+	// sent is how many calls the gateway has answered.
+	sent int64
 	// start is how long the gateway took from its start until it was ready.
 	start time.Duration
 	// binary is the size of the gateway's program, in bytes.
@@ -177,7 +181,10 @@ func (f *field) startGateway(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = f.gateway.await(ctx, func() error { return ready(ctx, "http://"+f.restAddress+"/health/ready") })
+	err = f.gateway.await(ctx, func() error {
+		_, err := get(ctx, "http://"+f.restAddress+"/health/ready")
+		return err
+	})
 	f.start = time.Since(began)
 	return err
 }
@@ -190,18 +197,51 @@ func listens(ctx context.Context, address string) error {
 	return conn.Close()
 }
 
-func ready(ctx context.Context, url string) error {
+// get is what an address answers; an error unless the status is 200.
+func get(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	request.Header.Set("Authorization", "Bearer "+key)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, response.Status)
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s: %.200s", url, response.Status, body)
 	}
-	return nil
+	return body, err
+}
+
+// audited waits until each call that the gateway answered has its audit record in the
+// store, and says how long that took: what is measured is a gateway that keeps books.
+func (f *field) audited(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	err := f.gateway.await(ctx, func() error {
+		text, err := get(ctx, "http://"+f.restAddress+"/metrics")
+		if err != nil {
+			return err
+		}
+		recorded, shipped := counter(text, "signalbox_audit_records_total"), counter(text, "signalbox_audit_shipped_total")
+		if shed := counter(text, "signalbox_audit_shed_total"); shed > 0 || recorded < 2*f.sent || shipped < recorded {
+			return fmt.Errorf("of %d calls, %d begins and ends are recorded, %d are in the store, %d are lost", f.sent, recorded, shipped, shed)
+		}
+		return nil
+	})
+	return time.Since(began), err
+}
+
+// counter reads the sum of a metric in Prometheus' text format.
+func counter(text []byte, name string) int64 {
+	var sum float64
+	for line := range strings.Lines(string(text)) {
+		if series, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && (series == name || strings.HasPrefix(series, name+"{")) {
+			number, _ := strconv.ParseFloat(value, 64)
+			sum += number
+		}
+	}
+	return int64(sum)
 }

@@ -110,6 +110,9 @@ func measureAll(ctx context.Context, s *settings) error {
 		}
 		report.add(c, results)
 	}
-	report.after = field.gateway.memory()
+	report.after, report.calls = field.gateway.memory(), field.sent
+	if report.drained, err = field.audited(ctx); err != nil {
+		return err
+	}
 	return report.print(os.Stdout)
 }

@@ -127,7 +127,8 @@ func (f *field) run(ctx context.Context, t target) (result turn, err error) {
 		return turn{}, err
 	}
 	defer func() { err = errors.Join(err, closeAll(callers)) }()
-	if _, err := drive(ctx, callers, 0, len(callers)); err != nil {
+	warm, err := drive(ctx, callers, 0, len(callers))
+	if err != nil {
 		return turn{}, err
 	}
 	if t.process == nil {
@@ -148,6 +149,9 @@ func (f *field) run(ctx context.Context, t target) (result turn, err error) {
 	// What the gateway puts off, such as moving records into its store, is of its cost.
 	after, err := t.process.settled(ctx)
 	result = load.turn()
+	if t.process == f.gateway {
+		f.sent += int64(len(warm.latencies) + len(load.latencies))
+	}
 	result.CPUPerCall = float64(after-before) / nsPerUnit / float64(result.Calls)
 	result.PeakResident = t.process.memory().Peak
 	return result, err

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -31,37 +31,27 @@ func (f *field) profile(ctx context.Context, b bench) error {
 	return nil
 }
 
-func (f *field) profileTurn(ctx context.Context, t target, file string) error {
-	seconds := max(1, int(f.settings.runTime.Seconds()))
+// profileTime is long enough for a few hundred samples.
+const profileTime = 5 * time.Second
+
+func (f *field) profileTurn(ctx context.Context, t target, file string) (err error) {
+	callers, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll(callers)) }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := f.run(ctx, t)
+		load, err := drive(ctx, callers, profileTime, math.MaxInt)
+		f.sent += int64(len(load.latencies))
 		return err
 	})
 	group.Go(func() error {
-		return fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", f.pprofAddress, seconds), file)
+		profile, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", f.pprofAddress, profileTime.Seconds()))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, profile, 0o600)
 	})
 	return group.Wait()
-}
-
-// fetch stores what an address answers.
-func fetch(ctx context.Context, url, file string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, response.Body)
-	return errors.Join(err, out.Close())
 }

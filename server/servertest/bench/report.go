@@ -15,6 +15,8 @@ type report struct {
 	settings *settings
 	start    time.Duration
 	binary   int64
+	calls    int64
+	drained  time.Duration
 	idle     memory
 	after    memory
 	rows     []row
@@ -30,9 +32,10 @@ type row struct {
 	CPUPerChunk float64 `json:"cpu_us_per_chunk,omitempty"`
 	CPURatio    float64 `json:"cpu_ratio,omitempty"`
 	RateRatio   float64 `json:"rate_ratio,omitempty"`
-	P50Ratio    float64 `json:"latency_p50_ratio,omitempty"`
-	P99Ratio    float64 `json:"latency_p99_ratio,omitempty"`
-	Turns       []turn  `json:"turns"`
+	// Added is what the median takes longer than the upstream alone, in microseconds.
+	// Only with one connection: with many, they wait for one another.
+	Added *turn  `json:"added,omitempty"`
+	Turns []turn `json:"turns"`
 
 	bench bench
 }
@@ -58,8 +61,13 @@ func (r *report) add(b bench, results map[string][]turn) {
 		row.Median = medians(turns)
 		row.CPURatio = ratio(func(t turn) float64 { return t.CPUPerCall })
 		row.RateRatio = ratio(func(t turn) float64 { return t.CallsPerSec })
-		row.P50Ratio = ratio(func(t turn) float64 { return t.LatencyP50 })
-		row.P99Ratio = ratio(func(t turn) float64 { return t.LatencyP99 })
+		if alone := results[direct]; len(alone) > 0 {
+			least := medians(alone)
+			row.Added = &turn{
+				LatencyP50: row.Median.LatencyP50 - least.LatencyP50, LatencyP99: row.Median.LatencyP99 - least.LatencyP99,
+				FirstP50: row.Median.FirstP50 - least.FirstP50, FirstP99: row.Median.FirstP99 - least.FirstP99,
+			}
+		}
 		if b.streams() {
 			row.CPUPerChunk = row.Median.CPUPerCall / float64(r.settings.chunks)
 		}
@@ -106,30 +114,37 @@ func (r *report) print(w io.Writer) error {
 		out.SetIndent("", "  ")
 		return out.Encode(map[string]any{
 			"cpus": runtime.NumCPU(), "go": runtime.Version(), "rounds": r.settings.rounds, "turn_seconds": r.settings.runTime.Seconds(),
-			"start_ms": r.start.Seconds() * 1000, "binary_bytes": r.binary, "idle": r.idle, "after": r.after, "rows": r.rows,
+			"start_ms": r.start.Seconds() * 1000, "binary_bytes": r.binary, "calls": r.calls, "drained_seconds": r.drained.Seconds(), "idle": r.idle, "after": r.after, "rows": r.rows,
 		})
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Signalbox with authentication, plan, audit and usage on, against the standard library's ReverseProxy: medians of %d interleaved "+
 		"rounds of %v, %d processors shared with load and upstream, %s. Streams have %d chunks of %d bytes. × is the ratio to the reverse proxy.\n",
 		r.settings.rounds, r.settings.runTime, runtime.NumCPU(), runtime.Version(), r.settings.chunks, r.settings.chunkBytes)
-	r.printCost(&b)
-	r.printLatency(&b)
+	if many := r.with(r.settings.connections); len(many) > 0 {
+		r.printCost(&b, many)
+	}
+	if one := r.with(1); len(one) > 0 {
+		printLatency(&b, one)
+	}
 	fmt.Fprintf(&b, "\nThe gateway: ready %.0f ms after its start; %.1f MB on disk; resident %.1f MiB idle, %.1f MiB after all cases.\n",
 		r.start.Seconds()*1000, float64(r.binary)/1e6, mebibytes(r.idle.Resident), mebibytes(r.after.Resident))
+	fmt.Fprintf(&b, "All %d calls have their audit record; the last came into the store %.1f s after the last reply.\n", r.calls, r.drained.Seconds())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// with returns the rows of the cases with so many connections.
+func (r *report) with(connections int) []row {
+	return slices.DeleteFunc(slices.Clone(r.rows), func(row row) bool { return row.bench.connections != connections })
+}
+
 // printCost prints the cases with many connections.
-func (r *report) printCost(b *strings.Builder) {
+func (r *report) printCost(b *strings.Builder, rows []row) {
 	fmt.Fprintf(b, "\n%d connections (gRPC: %d channels):\n\n", r.settings.connections, min(r.settings.channels, r.settings.connections))
 	b.WriteString("| request | reply | through | CPU µs/request | × | CPU µs/chunk | requests/s | × | p50 ms | p99 ms | first token p50 ms | peak MiB |\n")
 	b.WriteString("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-	for _, row := range r.rows {
-		if row.bench.connections == 1 && r.settings.connections != 1 {
-			continue
-		}
+	for _, row := range rows {
 		chunk, first := "", ""
 		if row.bench.streams() {
 			chunk, first = fmt.Sprintf("%.2f", row.CPUPerChunk), fmt.Sprintf("%.2f", row.Median.FirstP50/1000)
@@ -141,20 +156,22 @@ func (r *report) printCost(b *strings.Builder) {
 }
 
 // printLatency prints the cases with one connection.
-func (r *report) printLatency(b *strings.Builder) {
-	b.WriteString("\nOne connection, latency in µs:\n\n")
-	b.WriteString("| request | reply | through | p50 | × | p99 | × | first token p50 | first token p99 |\n")
-	b.WriteString("|---|---|---|---:|---:|---:|---:|---:|---:|\n")
-	for _, row := range r.rows {
-		if row.bench.connections != 1 {
-			continue
+func printLatency(b *strings.Builder, rows []row) {
+	b.WriteString("\nOne connection, latency in µs, and what is added to that of the upstream alone:\n\n")
+	b.WriteString("| request | reply | through | p50 | added | p99 | added | first token p50 | added | first token p99 | added |\n")
+	b.WriteString("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	for _, row := range rows {
+		fmt.Fprintf(b, "| %s | %s | %s |", row.bench.size, row.bench.form, row.Through)
+		added := row.Added
+		if added == nil {
+			added = &turn{}
 		}
-		first50, first99 := "", ""
+		fmt.Fprintf(b, " %.0f | %.0f | %.0f | %.0f |", row.Median.LatencyP50, added.LatencyP50, row.Median.LatencyP99, added.LatencyP99)
 		if row.bench.streams() {
-			first50, first99 = fmt.Sprintf("%.0f", row.Median.FirstP50), fmt.Sprintf("%.0f", row.Median.FirstP99)
+			fmt.Fprintf(b, " %.0f | %.0f | %.0f | %.0f |\n", row.Median.FirstP50, added.FirstP50, row.Median.FirstP99, added.FirstP99)
+		} else {
+			b.WriteString(" | | | |\n")
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %.0f | %.2f | %.0f | %.2f | %s | %s |\n", row.bench.size, row.bench.form, row.Through,
-			row.Median.LatencyP50, row.P50Ratio, row.Median.LatencyP99, row.P99Ratio, first50, first99)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -72,11 +71,6 @@ func (d *DB) insert(ctx context.Context, rows []row) (err error) {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	// Before the transaction: it may hold the only connection.
-	inserts, err := d.inserts.all(ctx, d)
-	if err != nil {
-		return err
-	}
 	tx, err := d.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -93,7 +87,7 @@ func (d *DB) insert(ctx context.Context, rows []row) (err error) {
 			for _, row := range rows[:size] {
 				args = append(args, row.values...)
 			}
-			if _, err := tx.StmtContext(ctx, inserts[i]).ExecContext(ctx, args...); err != nil {
+			if _, err := tx.StmtContext(ctx, d.inserts[i]).ExecContext(ctx, args...); err != nil {
 				return err
 			}
 		}
@@ -168,34 +162,17 @@ func text(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// inserts are the prepared statements that insert, one for each of batches.
-type inserts struct {
-	mu       sync.Mutex
-	prepared []*sql.Stmt
-}
-
-func (s *inserts) all(ctx context.Context, d *DB) ([]*sql.Stmt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.prepared) < len(batches) {
-		insert, err := d.writer.PrepareContext(ctx, d.dialect.insert(batches[len(s.prepared)]))
+// prepareInserts prepares one statement for each of batches. It is done before any
+// transaction, which may hold the only connection.
+func (d *DB) prepareInserts(ctx context.Context) error {
+	for len(d.inserts) < len(batches) {
+		insert, err := d.writer.PrepareContext(ctx, d.dialect.insert(batches[len(d.inserts)]))
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("prepare a statement: %w", err)
 		}
-		s.prepared = append(s.prepared, insert)
+		d.inserts = append(d.inserts, insert)
 	}
-	return s.prepared, nil
-}
-
-func (s *inserts) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for _, insert := range s.prepared {
-		errs = append(errs, insert.Close())
-	}
-	s.prepared = nil
-	return errors.Join(errs...)
+	return nil
 }
 
 // insert is the statement that inserts so many rows.

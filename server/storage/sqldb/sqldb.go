@@ -44,11 +44,12 @@ type DB struct {
 	// writer and reader are two pools, so that no query of an administrator keeps
 	// a record from being written.
 	writer, reader *sql.DB
-	// ready says that the schema is up to date. PostgreSQL may come later than the
-	// gateway; then the first statement that reaches it sees to that, holding turn.
+	// ready says that the schema is up to date and the inserts are prepared.
+	// PostgreSQL may come later than the gateway; then the first statement that
+	// reaches it sees to that, holding turn.
 	ready   atomic.Bool
 	turn    chan struct{}
-	inserts inserts
+	inserts []*sql.Stmt // one for each of batches
 }
 
 var _ storage.AuditLog = (*DB)(nil)
@@ -71,10 +72,10 @@ func Open(ctx context.Context, params Params) (*DB, error) {
 
 // Close closes the database.
 func (d *DB) Close() error {
-	return errors.Join(d.inserts.close(), d.reader.Close(), d.writer.Close())
+	return errors.Join(d.reader.Close(), d.writer.Close())
 }
 
-// prepare makes sure that the schema is there.
+// prepare makes sure that statements can run.
 func (d *DB) prepare(ctx context.Context) error {
 	if d.ready.Load() {
 		return nil
@@ -89,6 +90,9 @@ func (d *DB) prepare(ctx context.Context) error {
 		return nil
 	}
 	if err := d.migrate(ctx); err != nil {
+		return err
+	}
+	if err := d.prepareInserts(ctx); err != nil {
 		return err
 	}
 	d.ready.Store(true)

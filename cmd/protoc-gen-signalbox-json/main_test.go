@@ -1,0 +1,231 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	wirev1 "github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1"
+)
+
+// request is what a compiler would send for these files; what they import comes
+// first.
+func request(files ...*descriptorpb.FileDescriptorProto) *pluginpb.CodeGeneratorRequest {
+	req := new(pluginpb.CodeGeneratorRequest)
+	seen := make(map[string]bool)
+	var add func(*descriptorpb.FileDescriptorProto)
+	add = func(f *descriptorpb.FileDescriptorProto) {
+		if seen[f.GetName()] {
+			return
+		}
+		seen[f.GetName()] = true
+		for _, name := range f.GetDependency() {
+			if fd, err := protoregistry.GlobalFiles.FindFileByPath(name); err == nil {
+				add(protodesc.ToFileDescriptorProto(fd))
+			}
+		}
+		req.ProtoFile = append(req.ProtoFile, f)
+	}
+	for _, f := range files {
+		add(f)
+		req.FileToGenerate = append(req.FileToGenerate, f.GetName())
+	}
+	return req
+}
+
+// generated runs the plugin and returns its files.
+func generated(t *testing.T, req *pluginpb.CodeGeneratorRequest, nulls ...string) (map[string]string, error) {
+	t.Helper()
+	plugin, err := protogen.Options{}.New(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := make(map[string]bool)
+	for _, name := range nulls {
+		set[name] = true
+	}
+	if err := generate(plugin, set); err != nil {
+		return nil, err
+	}
+	response := plugin.Response()
+	if response.Error != nil {
+		t.Fatal(response.GetError())
+	}
+	out := make(map[string]string)
+	for _, f := range response.GetFile() {
+		out[f.GetName()] = f.GetContent()
+	}
+	return out, nil
+}
+
+// TestCodecIsUpToDate says that the committed codec is what the generator makes
+// of the compiled protos.
+func TestCodecIsUpToDate(t *testing.T) {
+	t.Parallel()
+	var files []*descriptorpb.FileDescriptorProto
+	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		if strings.HasPrefix(f.Path(), "signalbox/") {
+			files = append(files, protodesc.ToFileDescriptorProto(f))
+		}
+		return true
+	})
+	slices.SortFunc(files, func(a, b *descriptorpb.FileDescriptorProto) int { return strings.Compare(a.GetName(), b.GetName()) })
+	got, err := generated(t, request(files...), "signalbox.chat.v1.ChatCompletionChunk.usage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join("..", "..", "providers", "wire", "codec")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(got) {
+		t.Errorf("%d files are there, %d are generated", len(entries), len(got))
+	}
+	for name, content := range got {
+		committed, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || string(committed) != content {
+			t.Errorf("%s is not what the generator makes: run `make generate` (%v)", name, err)
+		}
+	}
+}
+
+// custom is a file with one message `Custom` that imports what tests need.
+func custom(message *wirev1.MessageShape, fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.FileDescriptorProto {
+	m := &descriptorpb.DescriptorProto{Name: proto.String("Custom"), Field: fields, Options: new(descriptorpb.MessageOptions)}
+	proto.SetExtension(m.Options, wirev1.E_Message, message)
+	for i, f := range fields {
+		if f.Number == nil {
+			f.Number = proto.Int32(int32(i) + 20)
+		}
+		if f.GetProto3Optional() {
+			f.OneofIndex = proto.Int32(int32(len(m.GetOneofDecl())))
+			m.OneofDecl = append(m.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String("_" + f.GetName())})
+		}
+	}
+	return &descriptorpb.FileDescriptorProto{
+		Name: proto.String("signalbox/custom/v1/custom.proto"), Package: proto.String("signalbox.custom.v1"), Syntax: proto.String("proto3"),
+		Dependency:  []string{"signalbox/wire/v1/wire.proto", "signalbox/chat/v1/chat.proto", "google/protobuf/timestamp.proto", "google/protobuf/struct.proto"},
+		MessageType: []*descriptorpb.DescriptorProto{m},
+		Options:     &descriptorpb.FileOptions{GoPackage: proto.String("github.com/signalbox-ai/signalbox/gen/signalbox/custom/v1;customv1")},
+	}
+}
+
+// of makes a field. typ is the name of a message or enum, or empty.
+func of(name string, kind descriptorpb.FieldDescriptorProto_Type, typ string, shape *wirev1.FieldShape) *descriptorpb.FieldDescriptorProto {
+	f := &descriptorpb.FieldDescriptorProto{
+		Name: proto.String(name), Type: kind.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Options: new(descriptorpb.FieldOptions),
+	}
+	if typ != "" {
+		f.TypeName = proto.String(typ)
+	}
+	if shape != nil {
+		proto.SetExtension(f.Options, wirev1.E_Field, shape)
+	}
+	return f
+}
+
+func list(f *descriptorpb.FieldDescriptorProto) *descriptorpb.FieldDescriptorProto {
+	f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+	return f
+}
+
+func optional(f *descriptorpb.FieldDescriptorProto) *descriptorpb.FieldDescriptorProto {
+	f.Proto3Optional = proto.Bool(true)
+	return f
+}
+
+const (
+	str    = descriptorpb.FieldDescriptorProto_TYPE_STRING
+	i32    = descriptorpb.FieldDescriptorProto_TYPE_INT32
+	double = descriptorpb.FieldDescriptorProto_TYPE_DOUBLE
+	float  = descriptorpb.FieldDescriptorProto_TYPE_FLOAT
+	bytesT = descriptorpb.FieldDescriptorProto_TYPE_BYTES
+	object = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE
+	enum   = descriptorpb.FieldDescriptorProto_TYPE_ENUM
+)
+
+// TestRefusals says which shapes the generator refuses: what it does not know how
+// to write must not become JSON that is nearly right.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		file *descriptorpb.FileDescriptorProto
+		want string
+	}{
+		{"a union", custom(&wirev1.MessageShape{Union: true}), "unions and transparent messages are not supported"},
+		{"a transparent message", custom(&wirev1.MessageShape{Transparent: true}), "unions and transparent messages are not supported"},
+		{"tags", custom(nil, of("a", object, ".signalbox.chat.v1.ToolName", &wirev1.FieldShape{Tags: []string{"x"}})), "unions"},
+		{"emit_types", custom(nil, optional(of("a", str, "", &wirev1.FieldShape{EmitNull: true, EmitTypes: []string{"x"}}))), "unions"},
+		{"floats", custom(nil, list(of("a", float, "", nil))), "the type float is not supported"},
+		{"bytes", custom(nil, of("a", bytesT, "", nil)), "the type bytes is not supported"},
+		{"a Struct", custom(nil, of("a", object, ".google.protobuf.Struct", nil)), "google.protobuf.Struct is not ours"},
+		{"a list of times", custom(nil, list(of("a", object, ".google.protobuf.Timestamp", nil))), "lists of times"},
+		{"an optional enum", custom(nil, optional(of("a", enum, ".google.protobuf.NullValue", nil))), "optional enums"},
+		{"raw and deferred", custom(nil, of("a_json", str, "", &wirev1.FieldShape{Raw: true, Deferred: true})), "exclude each other"},
+		{"raw without its suffix", custom(nil, of("a", str, "", &wirev1.FieldShape{Raw: true})), "ends in _json"},
+		{"raw that is no string", custom(nil, of("a_json", i32, "", &wirev1.FieldShape{Raw: true})), "ends in _json"},
+		{"optional raw", custom(nil, optional(of("a_json", str, "", &wirev1.FieldShape{Raw: true}))), "ends in _json"},
+		{"decimal_point of a string", custom(nil, of("a", str, "", &wirev1.FieldShape{DecimalPoint: true})), "decimal_point is for doubles"},
+		{"a twin of nothing", custom(nil, of("a_json", str, "", &wirev1.FieldShape{Deferred: true})), "needs a list of messages"},
+		{"extra_json with another number", custom(nil, of("extra_json", str, "", nil)), "string extra_json = 15"},
+		{"a plain field beside another", custom(nil, of("a", str, "", nil), optional(of("b", i32, "", &wirev1.FieldShape{Key: "a"}))), "cannot be told apart"},
+		{"two fields of one kind", custom(nil, optional(of("a", double, "", nil)), optional(of("b", i32, "", &wirev1.FieldShape{Key: "a"}))), "cannot be told apart"},
+		{"a member with the constant's name", custom(&wirev1.MessageShape{Object: "x"}, of("object", str, "", nil)), "cannot be told apart"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := generated(t, request(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestDecimalPoint says that the option reaches the generated code, which is Go.
+func TestDecimalPoint(t *testing.T) {
+	t.Parallel()
+	files, err := generated(t, request(custom(nil, optional(of("a", double, "", &wirev1.FieldShape{DecimalPoint: true})))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := files["custom.go"]
+	if !strings.Contains(code, "wire.AppendDecimal(b, *m.A)") {
+		t.Errorf("no decimal point in %s", code)
+	}
+	for name, code := range files {
+		if _, err := parser.ParseFile(token.NewFileSet(), name, code, 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFileNames says how generated files are called.
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"signalbox/chat/v1/chat.proto": "chat.go", "signalbox/chat/v1/chat_service.proto": "chat_service.go",
+		"signalbox/common/v1/errors.proto": "common_errors.go", "a.proto": "a.go",
+	} {
+		if got := fileName(source); got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+}
