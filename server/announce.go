@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
+
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 )
 
 // Announce logs what is served and where, and tells the three commands of a first
@@ -31,8 +34,11 @@ func (s *Server) Announce(w io.Writer) {
 // firstCalls are commands to paste: curl, an OpenAI SDK, grpcurl.
 func (s *Server) firstCalls() []string {
 	model := "gpt-4o-mini"
-	if known := s.catalog.Snapshot().Models(); len(known) > 0 {
-		model = known[0].GetId()
+	for _, known := range s.catalog.Snapshot().Models() {
+		if slices.Contains(known.GetCapabilities(), modelsv1.Capability_CAPABILITY_CHAT) {
+			model = known.GetId()
+			break
+		}
 	}
 	key, curlAuth, grpcAuth := "none", "", ""
 	if !s.params.Config.Keyless() {

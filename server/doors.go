@@ -164,7 +164,7 @@ func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []r
 	}
 	handler, err := rest.New(rest.Deps{
 		Chain: chain, Policies: policies, Files: files(), Services: services, Static: static,
-		Limits: s.limits, TrustedProxies: proxies, Log: s.params.Log,
+		Limits: s.limits, TrustedProxies: proxies, Log: s.params.Log, Spoil: s.params.Spoil,
 	})
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ type Question struct {
 // serves, without listening and without a record. The models are those that the
 // providers last told; they are asked first, as long as the context allows.
 func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q Question) ([]byte, error) {
-	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain"}, gate: newGate(1)}
+	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain", Extra: nil, Spoil: false}, gate: newGate(1)}
 	defer s.Close(ctx)
 	for _, open := range []func(context.Context) error{s.openProviders, s.openCatalog, s.openAuth, s.openPlanner} {
 		if err := open(ctx); err != nil {

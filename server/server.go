@@ -34,7 +34,8 @@ import (
 	"github.com/signalbox-ai/signalbox/server/telemetry"
 )
 
-// Params is what a server is made from. Extra may be empty; all else is required.
+// Params is what a server is made from. Extra and Spoil may be
+// zero; all else is required.
 type Params struct {
 	// Config is the configuration.
 	Config *config.Config
@@ -46,6 +47,8 @@ type Params struct {
 	Version string
 	// Extra are further steps, innermost of the chain. Tests use them.
 	Extra []call.Step
+	// Spoil is rest.Deps.Spoil. Tests set it.
+	Spoil bool
 }
 
 // Server is an assembled gateway. Run serves; Close, after it, lets everything go.

@@ -52,7 +52,7 @@ func serve(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil})
+	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil, Spoil: false})
 	if err != nil {
 		return err
 	}

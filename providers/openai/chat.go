@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
@@ -9,6 +10,9 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
+
+// errNoChoice says that a reply is an object, and no completion: each has a choice.
+var errNoChoice = errors.New("openai: a completion without a choice")
 
 // ChatCompletion implements providers.Chatter.
 func (o *Provider) ChatCompletion(ctx context.Context, c *providers.ChatCall) (*chatv1.ChatCompletion, error) {
@@ -19,6 +23,9 @@ func (o *Provider) ChatCompletion(ctx context.Context, c *providers.ChatCall) (*
 		m = new(chatv1.ChatCompletion)
 		if err := codec.DecodeChatCompletion(reply, m, wire.Limits{}); err != nil {
 			return err
+		}
+		if len(m.GetChoices()) == 0 {
+			return errNoChoice
 		}
 		if m.Usage != nil {
 			c.Exchange.UsageJSON = usageOf(reply)

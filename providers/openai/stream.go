@@ -23,7 +23,7 @@ type chatStream struct {
 	request  *request
 	exchange *providers.Exchange
 	quirks   Quirks
-	first    *chatv1.ChatCompletionChunk // in hand when the stream was returned
+	ahead    *chatv1.ChatCompletionChunk // read, and not delivered
 	open     map[int32]bool              // choices begun, true until they have their finish reason
 	err      error
 }
@@ -38,7 +38,7 @@ func (o *Provider) StreamChatCompletion(ctx context.Context, c *providers.ChatCa
 		return nil, err
 	}
 	s := &chatStream{events: events, request: r, exchange: c.Exchange, quirks: o.quirks}
-	s.first, err = s.next()
+	s.ahead, err = s.next()
 	if errors.Is(err, io.EOF) {
 		err = failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream is empty.")
 	}
@@ -51,15 +51,21 @@ func (o *Provider) StreamChatCompletion(ctx context.Context, c *providers.ChatCa
 
 // Recv implements providers.ChatStream.
 func (s *chatStream) Recv() (*chatv1.ChatCompletionChunk, error) {
-	if chunk := s.first; chunk != nil {
-		s.first = nil
+	if chunk := s.ahead; chunk != nil {
+		s.ahead = nil
 		return chunk, nil
 	}
 	return s.next()
 }
 
-// Ready implements providers.ChatStream.
-func (s *chatStream) Ready() bool { return s.first != nil || s.err == nil && s.events.Ready() }
+// Ready implements providers.ChatStream. It looks at what is here, since not every
+// event is a chunk for the client.
+func (s *chatStream) Ready() bool {
+	for s.ahead == nil && s.err == nil && s.events.Ready() {
+		s.ahead, s.err = s.read()
+	}
+	return s.ahead != nil || s.err != nil
+}
 
 // Close implements providers.ChatStream.
 func (s *chatStream) Close() error {
@@ -71,24 +77,24 @@ func (s *chatStream) Close() error {
 // next returns the next chunk that is the client's to see.
 func (s *chatStream) next() (*chatv1.ChatCompletionChunk, error) {
 	for s.err == nil {
-		event, err := s.events.Next()
-		if err != nil {
-			s.err = s.end(err)
-			break
-		}
-		chunk, err := s.chunk(event)
-		if err != nil {
-			s.err = err
-			break
-		}
-		if chunk != nil {
+		var chunk *chatv1.ChatCompletionChunk
+		if chunk, s.err = s.read(); chunk != nil {
 			return chunk, nil
 		}
 	}
 	return nil, s.err
 }
 
-// chunk reads an event; nil: the client is not to see it.
+// read reads one event; nil: the client is not to see it.
+func (s *chatStream) read() (*chatv1.ChatCompletionChunk, error) {
+	event, err := s.events.Next()
+	if err != nil {
+		return nil, s.end(err)
+	}
+	return s.chunk(event)
+}
+
+// chunk decodes an event; nil: as read.
 func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, error) {
 	text := string(event.Data) // the chunk's strings are pieces of it
 	chunk := new(chatv1.ChatCompletionChunk)

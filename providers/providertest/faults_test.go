@@ -117,14 +117,13 @@ func TestBreaks(t *testing.T) {
 			if got != c.ending {
 				t.Errorf("ended by %s, want %s: %q", got, c.ending, wire)
 			}
-			body := ""
 			if !strings.Contains(wire, "\r\n\r\n") {
 				if !strings.Contains(c.script, "=") && wire == "" {
 					return // before the headers
 				}
 				t.Fatalf("no headers: %q", wire)
 			}
-			body = bodyOf(t, wire)
+			body := bodyOf(t, wire)
 			if n := strings.Count(body, "\n\n"); n != c.events {
 				t.Errorf("%d events, want %d", n, c.events)
 			}

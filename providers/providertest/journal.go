@@ -3,8 +3,6 @@ package providertest
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"os"
 	"sync"
 	"time"
@@ -103,6 +101,3 @@ func (j *journal) close() error {
 	}
 	return j.err
 }
-
-// discardLog is for net/http's complaints about the clients, which are the tests.
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

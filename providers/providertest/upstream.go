@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -141,7 +142,7 @@ func (u *Upstream) open(addr string) error {
 		ReadHeaderTimeout: time.Minute,
 		ConnContext:       u.records.connect,
 		ConnState:         u.records.disconnect,
-		ErrorLog:          discardLog(),
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // its complaints are about the tests
 	}
 	serve := func() error { return u.server.Serve(u.listener) }
 	if u.params.TLS {

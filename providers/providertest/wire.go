@@ -8,9 +8,8 @@ import (
 
 // wire writes the body of one reply.
 type wire struct {
-	x      *exchange
-	sent   int64
-	events int
+	x    *exchange
+	sent int64
 }
 
 // send writes all of an answer.

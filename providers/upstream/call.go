@@ -218,15 +218,20 @@ func (a *attempt) unary(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// end writes the attempt's end down, once: nil for success.
+// end ends the attempt, once: nil for success.
 func (a *attempt) end(err error) {
 	if a.over {
 		return
 	}
-	a.over = true
 	if a.reply != nil {
 		_ = a.reply.body.Close()
 	}
+	a.note(err)
+}
+
+// note writes down how the attempt ended.
+func (a *attempt) note(err error) {
+	a.over = true
 	record := a.record()
 	record.Duration = time.Since(record.Start)
 	record.Reason = reasonOf(err)

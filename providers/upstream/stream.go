@@ -28,6 +28,7 @@ type Stream struct {
 	events *sse.Reader
 	ahead  bool  // first has not been delivered
 	first  Event // in hand when the stream was returned
+	done   bool  // at its proper end, and not closed
 	err    error // how it ended
 }
 
@@ -61,9 +62,7 @@ func (a *attempt) stream(ctx context.Context) (*Stream, error) {
 	event, err := s.read()
 	switch {
 	case errors.Is(err, errEnd), errors.Is(err, io.EOF):
-		f := a.invalid("The provider's stream is empty.", nil)
-		f.again = true
-		return nil, f
+		return nil, a.emptyStream()
 	case errors.Is(err, http1.ErrExpired):
 		return nil, a.fault(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TIMEOUT,
 			"The provider did not begin to answer in time.", err)
@@ -82,6 +81,13 @@ func (a *attempt) stream(ctx context.Context) (*Stream, error) {
 	return s, nil
 }
 
+// emptyStream is the fault of a stream without an event. The next one may have some.
+func (a *attempt) emptyStream() *fault {
+	f := a.invalid("The provider's stream is empty.", nil)
+	f.again = true
+	return f
+}
+
 // noStream explains a reply that is not a stream of events.
 func (a *attempt) noStream(ctx context.Context) error {
 	text := a.peek()
@@ -90,6 +96,9 @@ func (a *attempt) noStream(ctx context.Context) error {
 	}
 	if f := a.errorInside(text); f != nil {
 		return f
+	}
+	if len(text) == 0 {
+		return a.emptyStream()
 	}
 	return a.invalid("The provider's answer is not a stream of events.", text)
 }
@@ -145,16 +154,14 @@ func (s *Stream) Next() (Event, error) {
 }
 
 // Ready says that Next will not wait.
-func (s *Stream) Ready() bool { return s.ahead || s.err == nil && s.events.Ready() }
+func (s *Stream) Ready() bool { return s.ahead || s.err != nil || s.events.Ready() }
 
 // Done says that the stream came to its proper end.
 func (s *Stream) Done() {
-	if s.a.over {
-		return
+	if !s.a.over {
+		s.a.note(nil)
+		s.done, s.err = true, io.EOF
 	}
-	s.drain()
-	_ = s.finish(nil)
-	s.err = io.EOF
 }
 
 // Fail ends the stream with a failure that the adapter found, and returns it.
@@ -190,7 +197,12 @@ func (s *Stream) drain() {
 
 // Close cancels the upstream call if it still runs. Idempotent.
 func (s *Stream) Close() error {
-	if !s.a.over {
+	switch {
+	case s.done:
+		s.done = false
+		s.drain()
+		_ = s.a.reply.body.Close()
+	case !s.a.over:
 		_ = s.finish(errClosed)
 	}
 	s.cancel()

@@ -200,7 +200,9 @@ func (c *chatChoice) whole() *chatv1.Choice {
 		Reasoning:        c.reasoning.whole(),
 	}
 	message.Content, message.ExtraJson = c.words()
-	for _, tool := range c.tools {
+	tools := slices.Clone(c.tools)
+	slices.SortStableFunc(tools, byIndex)
+	for _, tool := range tools {
 		message.ToolCalls = append(message.ToolCalls, tool.whole())
 	}
 	for _, detail := range c.details {
@@ -252,10 +254,11 @@ func (t *text) whole() *string {
 	return new(t.parts.String())
 }
 
-// latest keeps the value that came last.
+// latest keeps the value that came last, in memory of its own: the texts of a chunk
+// are parts of the text that it was read from.
 func latest(kept **string, piece *string) {
 	if piece != nil {
-		*kept = copied(piece)
+		*kept = new(strings.Clone(*piece))
 	}
 }
 

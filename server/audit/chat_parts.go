@@ -48,6 +48,14 @@ func (t *chatTool) whole() *chatv1.ToolCall {
 	return call
 }
 
+// byIndex orders calls by their index. One without an index stays where it came.
+func byIndex(a, b *chatTool) int {
+	if a.index == nil || b.index == nil {
+		return 0
+	}
+	return cmp.Compare(*a.index, *b.index)
+}
+
 // chatFunction is a function call as far as it has come. Its name comes whole.
 type chatFunction struct {
 	name      *string

@@ -160,7 +160,7 @@ func TestToolCallsAreMergedByIndex(t *testing.T) {
 		"vercel-ai-mistral-tool-call.txt":   {{"0", "chatcmpl-tool-9f149c74c42f265b", "webSearchTool", `{"query": "current Berlin weather"}`}},
 		"vercel-ai-groq-tool-call.txt":      {{"0", "tk85n1k4m", "weather", `{}`}},
 		"vercel-ai-anthropic-tool-call.txt": {{"0", "toolu_sanitized", "read_file", `{"path": "a.txt"}`}},
-		"vercel-ai-deepseek-tool-call.txt":  {{"0", "call_00_ioIA0Wr8PEMIEMRXdXvOvyNh", "weather", `{"location": "San Francisco"}`}},
+		"vercel-ai-deepseek-tool-call.txt":  {{"0", "call_00_ioIn7yN9p1ZOMNpDLwd4MgAF", "weather", `{"location": "San Francisco"}`}},
 	} {
 		got := assemble(t, recorded(t)[filepath.Join("testdata", "streams", file)])
 		calls, _ := at(got, "choices", 0, "message", "tool_calls").([]any)

@@ -127,17 +127,17 @@ func (a *Auth) Step() call.Step {
 		credential := c.Credential
 		c.Credential = ""
 		principal, refusal := a.authenticate(credential)
-		if refusal == nil && c.Policy != nil && !principal.Holds(c.Policy.GetScope()) {
-			refusal = missing(c.Policy.GetScope())
-		}
-		if refusal == nil {
-			c.Principal = principal
+		c.Principal = principal // of a refused call, too: its record says whose it was
+		switch {
+		case c.Policy == nil:
+			return nil
+		case refusal != nil:
+			return refusal
+		case !principal.Holds(c.Policy.GetScope()):
+			return missing(c.Policy.GetScope())
+		default:
 			return nil
 		}
-		if c.Policy == nil {
-			return nil
-		}
-		return refusal
 	}}
 }
 

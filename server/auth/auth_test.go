@@ -97,8 +97,8 @@ func TestACredentialBecomesAPrincipal_OrIsRefused(t *testing.T) {
 		{"one that is no text", "\x00\xff", chats, "", invalid},
 		{"a very long one", strings.Repeat("x", 5000), chats, "", invalid},
 		{"one that has expired", "old-secret", chats, "", expired},
-		{"a key without the scope", "reader-secret", chats, "", scope},
-		{"a key without the scope, the other way", "chat-secret", reads, "", scope},
+		{"a key without the scope", "reader-secret", chats, "reader", scope},
+		{"a key without the scope, the other way", "chat-secret", reads, "chat", scope},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -52,8 +52,8 @@ type Call struct {
 	RPC string
 	// Policy is what the RPC declares. Nil when no RPC was reached.
 	Policy *policyv1.MethodPolicy
-	// Principal is who pays for the call. Nil before the auth step, and when it
-	// refused.
+	// Principal is who calls. Nil before the auth step, and when nobody is known by
+	// the credential.
 	Principal *Principal
 	// Plan is the plan, as far as it could be made. Nil before the plan step.
 	// Immutable.

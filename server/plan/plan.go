@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -130,7 +131,8 @@ type chat struct {
 // chat plans a chat completion.
 func (p *Planner) chat(plan *planv1.ExecutionPlan, q Question, asked chat) error {
 	plan.Mode = planv1.ExecutionMode_EXECUTION_MODE_TRANSLATED
-	plan.Requested = &planv1.RequestedSelector{Model: asked.params.GetModel(), Provider: asked.options.GetProvider()}
+	// Cloned: a plan may be kept longer than the request that it came from.
+	plan.Requested = &planv1.RequestedSelector{Model: strings.Clone(asked.params.GetModel()), Provider: asked.options.GetProvider()}
 	plan.Retry = p.unary
 	if asked.stream {
 		plan.Retry = p.stream

@@ -43,7 +43,7 @@ func wantsUsage(message proto.Message) bool {
 
 // readBody reads the whole body, which must end before anything is sent upstream:
 // net/http sees a leaving client only then.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, route *route) (*body, error) {
+func (h *Handler) readBody(w *reply, r *http.Request, route *route) (*body, error) {
 	if route.body == nil {
 		return &body{}, h.drain(w, r)
 	}
@@ -77,9 +77,9 @@ func checkContent(header http.Header) error {
 	return nil
 }
 
-// readAll reads the body up to the limit. The text shares the buffer, which nobody
-// writes to afterwards.
-func (h *Handler) readAll(w http.ResponseWriter, r *http.Request) (string, error) {
+// readAll reads the body up to the limit. The text shares the leased buffer: it is good
+// until the lease ends with the call.
+func (h *Handler) readAll(w *reply, r *http.Request) (string, error) {
 	limit := h.deps.Limits.MaxBytes
 	if r.ContentLength > limit {
 		return "", tooLarge(limit)
@@ -92,7 +92,7 @@ func (h *Handler) readAll(w http.ResponseWriter, r *http.Request) (string, error
 	var buffer []byte
 	var err error
 	if r.ContentLength >= 0 {
-		buffer, err = readExactly(reader, int(r.ContentLength))
+		buffer, err = h.buffers.readExactly(reader, int(r.ContentLength), &w.lease)
 	} else {
 		buffer, err = io.ReadAll(reader)
 	}
@@ -120,20 +120,16 @@ func bodyTime(length int64) time.Duration {
 	return patience + time.Duration(length/perSecond)*time.Second
 }
 
-// firstBuffer bounds what a claimed length alone makes us allocate.
-const firstBuffer = 1 << 20
-
-// readExactly reads n bytes and then the end, growing as the bytes really come.
-func readExactly(r io.Reader, n int) ([]byte, error) {
-	buffer := make([]byte, min(n, firstBuffer))
+// readExactly reads n bytes and then the end. What a claimed length alone makes us
+// allocate is bounded: the buffer grows as the bytes really come.
+func (b *buffers) readExactly(r io.Reader, n int, lease *lease) ([]byte, error) {
+	lease.take(b, min(n, firstBuffer))
 	filled := 0
 	for filled < n {
-		if filled == len(buffer) {
-			grown := make([]byte, min(n, 4*len(buffer)))
-			copy(grown, buffer)
-			buffer = grown
+		if filled == len(lease.bytes) {
+			lease.grow(b, min(n, 4*filled))
 		}
-		read, err := io.ReadFull(r, buffer[filled:])
+		read, err := io.ReadFull(r, lease.bytes[filled:])
 		filled += read
 		if err != nil {
 			return nil, fmt.Errorf("read body: %w", err)
@@ -143,7 +139,7 @@ func readExactly(r io.Reader, n int) ([]byte, error) {
 	if _, err := r.Read(end[:]); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read body's end: %w", err)
 	}
-	return buffer, nil
+	return lease.bytes, nil
 }
 
 // drain reads the body of a request that should have none.

@@ -28,8 +28,10 @@ const (
 type reply struct {
 	http.ResponseWriter
 	call   *call.Call
+	lease  lease
 	gzip   *compressor // nil: the client takes none
 	stream bool
+	failed *failure.Error // nil: the reply is none of a failure
 
 	mu       sync.Mutex // keep-alives are written by a timer
 	wrote    bool
@@ -55,6 +57,9 @@ func (p *reply) WriteHeader(status int) {
 	p.wrote = true
 	header := p.Header()
 	p.call.EachHeader(func(name, value string) { header.Set(name, value) })
+	if p.failed != nil { // after the provider's own headers: its wait may be too long
+		writeRetry(header, p.failed)
+	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	if p.stream && status == http.StatusOK {
 		header.Set("Cache-Control", "no-cache")
@@ -185,8 +190,7 @@ func (p *reply) writeError(failed *failure.Error) {
 	header.Set("Content-Type", "application/json")
 	b := appendEnvelope(nil, p.call.APIError(failed))
 	header.Set("Content-Length", strconv.Itoa(len(b)))
-	p.call.EachHeader(func(name, value string) { header.Set(name, value) })
-	writeRetry(header, failed)
+	p.failed = failed
 	p.WriteHeader(failed.HTTPStatus())
 	_, _ = p.ResponseWriter.Write(b)
 }

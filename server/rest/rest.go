@@ -52,6 +52,9 @@ type Deps struct {
 	TrustedProxies []netip.Prefix
 	// Log takes what cannot be told to a client.
 	Log *slog.Logger
+	// Spoil overwrites the buffer of a request body when its call has ended, so that
+	// tests find who still reads it.
+	Spoil bool
 }
 
 // Handler is the REST front.
@@ -60,6 +63,8 @@ type Handler struct {
 	routes *routes
 	mux    *runtime.ServeMux
 	gzip   *compressor
+	// buffers are for request bodies.
+	buffers buffers
 }
 
 // New assembles the projection.
@@ -69,6 +74,7 @@ func New(deps Deps) (*Handler, error) {
 		return nil, fmt.Errorf("read routes: %w", err)
 	}
 	h := &Handler{deps: deps, routes: routes, gzip: newCompressor()}
+	h.buffers.spoil = deps.Spoil
 	h.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{}),
 		runtime.WithMarshalerOption(usageMIME, &marshaler{usage: true}),
@@ -107,7 +113,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := h.newCall(r)
 	ctx := call.With(r.Context(), c)
 	reply := newReply(w, r, c, h.gzip)
-	defer reply.close()
+	defer func() {
+		reply.close()
+		reply.lease.end(&h.buffers)
+	}()
 
 	message, route, err := h.enter(ctx, reply, r, c)
 	if err != nil {

@@ -106,7 +106,7 @@ func Start(tb testing.TB, options ...Option) *Gateway {
 	var err error
 	g.Server, err = server.New(tb.Context(), server.Params{
 		Config: set.config(tb), Types: set.types, Log: slog.New(slog.NewJSONHandler(set.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Version: "test", Extra: set.extra,
+		Version: "test", Extra: set.extra, Spoil: true,
 	})
 	if err != nil {
 		tb.Fatalf("start the gateway: %v", err)

@@ -56,14 +56,16 @@ func (m *Models) GetModel(ctx context.Context, req *modelsv1.GetModelRequest) (*
 	if snapshot.Empty() {
 		return nil, failure.New(commonv1.ErrorReason_ERROR_REASON_CATALOG_EMPTY, "No provider has told its models yet.")
 	}
-	having := usable(call.From(ctx).Principal, find(snapshot, req.GetModel()), "")
+	// REST's pattern "{model=*/**}" reads a single segment as one and an empty rest.
+	name := strings.TrimSuffix(req.GetModel(), "/")
+	having := usable(call.From(ctx).Principal, find(snapshot, name), "")
 	if len(having) == 0 {
 		missing := failure.New(commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "There is no such model, or the key may not use it.")
 		missing.Param = "model"
 		return nil, missing
 	}
 	model := proto.CloneOf(catalog.Merge(having))
-	model.Id = req.GetModel() // "provider/model" is its name too, for who asks so
+	model.Id = name // "provider/model" is its name too, for who asks so
 	return &modelsv1.GetModelResponse{Model: model}, nil
 }
 

@@ -86,11 +86,36 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
-// Ready says that the next event is here, whole, so that Next will not wait for
-// it. It may miss one: it looks for the usual ends of lines alone.
+// Ready says that Next will not wait: an event whose data is not blank is here as a
+// whole. Comments and events without data do not count.
 func (r *Reader) Ready() bool {
 	rest := r.buf[r.pos:r.end]
-	return bytes.Contains(rest, []byte("\n\n")) || bytes.Contains(rest, []byte("\n\r\n"))
+	if r.skipLF && len(rest) > 0 && rest[0] == '\n' {
+		rest = rest[1:]
+	}
+	data := false
+	for {
+		at := bytes.IndexByte(rest, '\n')
+		line := rest[:max(at, 0)]
+		if at < 0 {
+			line = rest
+		}
+		if cr := bytes.IndexByte(line, '\r'); cr >= 0 {
+			at, line = cr, line[:cr]
+		}
+		switch {
+		case at < 0:
+			return false
+		case len(line) == 0 && data:
+			return true
+		}
+		value, is := bytes.CutPrefix(line, []byte("data:"))
+		data = data || is && len(bytes.TrimLeft(value, " \t")) > 0
+		if at+1 < len(rest) && rest[at] == '\r' && rest[at+1] == '\n' {
+			at++
+		}
+		rest = rest[at+1:]
+	}
 }
 
 // last ends the stream: what is left is an event only if the end was a clean one.

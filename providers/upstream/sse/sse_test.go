@@ -253,3 +253,47 @@ func BenchmarkNext(b *testing.B) {
 		}
 	}
 }
+
+// What is ready is delivered without another read, and what is not would need one.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"data: a\n\n":                  true,
+		"data: a\r\n\r\n":              true,
+		"data: a\r\r":                  true,
+		": hi\n\nevent: x\ndata:a\n\n": true,
+		"data:\n\ndata: a\n\n":         true,
+		"":                             false,
+		"data: a\n":                    false,
+		"data: a\r\n":                  false,
+		"data: a":                      false,
+		": hi\n\n":                     false,
+		"\n\n\n":                       false,
+		"event: ping\n\n":              false,
+		"data:\n\n":                    false,
+		"data: \n\n":                   false,
+		"id: 1\n\ndata: a\n":           false,
+	} {
+		for _, before := range []string{"data: first\n\n", "data: first\r\n\r\n", "data: first\r\r"} {
+			reads := 0
+			src := iotest.DataErrReader(strings.NewReader(before + text))
+			r := sse.NewReader(readerFunc(func(p []byte) (int, error) {
+				reads++
+				return src.Read(p)
+			}), 1000)
+			if _, err := r.Next(); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Ready(); got != want {
+				t.Errorf("%q behind %q: ready is %t, want %t", text, before, got, want)
+			}
+			if !want {
+				continue
+			}
+			already := reads
+			if _, err := r.Next(); err != nil || reads != already {
+				t.Errorf("%q behind %q: %d more reads, %v", text, before, reads-already, err)
+			}
+		}
+	}
+}

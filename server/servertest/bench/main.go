@@ -77,7 +77,7 @@ func parse(args []string) (*settings, error) {
 	flags.StringVar(&s.logs, "logs", "", "keep the processes' logs and data in this folder")
 	flags.BoolVar(&s.quick, "quick", false, "a smoke test of about 20 seconds: one short round, the main cases")
 	only := flags.String("cases", "", "only cases whose name, such as \"small stream rest c=64\", matches this expression")
-	through := flags.String("through", "", "only targets whose name matches this expression, beside the reverse proxy: "+strings.Join(everyTarget(), "; "))
+	through := flags.String("through", "", "only those ways through the gateway whose name matches this expression: "+strings.Join(gatewayTargets(), "; "))
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

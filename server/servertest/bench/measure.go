@@ -22,7 +22,9 @@ const (
 	nsPerUnit = float64(time.Microsecond)
 )
 
-func everyTarget() []string { return []string{direct, proxied, viaREST, viaTwin, viaTyped} }
+func everyTarget() []string { return append([]string{direct, proxied}, gatewayTargets()...) }
+
+func gatewayTargets() []string { return []string{viaREST, viaTwin, viaTyped} }
 
 // turn is what one target did in one round. Times are in microseconds.
 type turn struct {
@@ -63,8 +65,8 @@ func (f *field) measure(ctx context.Context, b bench) (map[string][]turn, error)
 	return results, f.profile(ctx, b)
 }
 
-// targets are the ways that a case is sent. Unhindered, the load takes what the
-// processors give, so the upstream alone says something of latency only.
+// targets are the ways that a case is sent: those that others are compared with, and
+// those of the gateway that the settings ask for.
 func (f *field) targets(b bench) []target {
 	messages, route := b.conversation(), f.routes[b.form == paced]
 	body := encode(b.request(messages))
@@ -95,7 +97,10 @@ func (f *field) targets(b bench) []target {
 		{viaTyped, f.gateway, grpc(true)},
 	}
 	return slices.DeleteFunc(targets, func(t target) bool {
-		return t.name == direct && b.connections > 1 || t.name != proxied && !f.settings.through.MatchString(t.name)
+		if t.process == f.gateway {
+			return !f.settings.through.MatchString(t.name)
+		}
+		return t.name == direct && b.connections > 1 // many would wait for one another
 	})
 }
 

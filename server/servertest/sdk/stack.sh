@@ -78,7 +78,7 @@ serving=$(says "$gateway" "$STACK_DIR/gateway.err" '"msg":"serving"')
 SIGNALBOX_REST=$(sed 's/.*"rest":"\([^"]*\)".*/\1/' <<<"$serving")
 SIGNALBOX_GRPC=$(sed 's/.*"grpc":"\([^"]*\)".*/\1/' <<<"$serving")
 OPENAI_BASE_URL=http://$SIGNALBOX_REST/v1
-export OPENAI_API_KEY OPENAI_BASE_URL SIGNALBOX_REST SIGNALBOX_GRPC
+export OPENAI_API_KEY OPENAI_BASE_URL SIGNALBOX_REST SIGNALBOX_GRPC no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 curl --silent --show-error --fail --output /dev/null --noproxy '*' \
 	--retry 30 --retry-delay 1 --retry-connrefused --max-time 60 "http://$SIGNALBOX_REST/health/ready"
 
