@@ -15,7 +15,7 @@ import (
 func (s *Server) Announce(w io.Writer) {
 	cfg := s.params.Config
 	for _, warning := range cfg.Warnings {
-		s.params.Log.Warn(warning)
+		s.params.Log.Warn("configuration", "warning", warning)
 	}
 	names := make([]string, 0, len(s.providers))
 	for _, provider := range s.providers {

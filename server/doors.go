@@ -97,14 +97,15 @@ func (s *Server) meter(usageJSON string) *usagev1.TokenUsage {
 }
 
 // listen opens both listeners.
-func (s *Server) listen() (listeners, error) {
+func (s *Server) listen(ctx context.Context) (listeners, error) {
 	cfg := s.params.Config.Message.GetServer()
 	var lanes listeners
+	var config net.ListenConfig
 	var err error
-	if lanes.http, err = net.Listen("tcp", cfg.GetHttpAddr()); err != nil {
+	if lanes.http, err = config.Listen(ctx, "tcp", cfg.GetHttpAddr()); err != nil {
 		return listeners{}, fmt.Errorf("listen for REST: %w", err)
 	}
-	if lanes.grpc, err = net.Listen("tcp", cfg.GetGrpcAddr()); err != nil {
+	if lanes.grpc, err = config.Listen(ctx, "tcp", cfg.GetGrpcAddr()); err != nil {
 		_ = lanes.http.Close() // the first error is the one to tell
 		return listeners{}, fmt.Errorf("listen for gRPC: %w", err)
 	}

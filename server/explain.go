@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -32,9 +33,9 @@ type Question struct {
 // Explain returns the plan of a chat completion as JSON, by the same planner that
 // serves, without listening and without a record. The models are those that the
 // providers last told; they are asked first, as long as the context allows.
-func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q Question) ([]byte, error) {
+func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q Question) (_ []byte, err error) {
 	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain", Extra: nil, Spoil: false}, gate: newGate(1)}
-	defer s.Close(ctx)
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	for _, open := range []func(context.Context) error{s.openProviders, s.openCatalog, s.openAuth, s.openPlanner} {
 		if err := open(ctx); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
@@ -162,6 +163,7 @@ func (s *Server) openAuth(context.Context) (err error) {
 		MasterKey: s.params.Config.MasterKey,
 		Keys:      s.params.Config.Message.GetAuth().GetKeys(),
 		Providers: s.params.Config.Message.GetProviders(),
+		Now:       time.Now,
 	})
 	return err
 }
@@ -200,7 +202,7 @@ func files() []protoreflect.FileDescriptor {
 
 // openDoors makes the chain, the services behind it, and the two listeners before
 // it.
-func (s *Server) openDoors(context.Context) error {
+func (s *Server) openDoors(ctx context.Context) error {
 	policies, err := call.ReadPolicies(files()...)
 	if err != nil {
 		return err
@@ -214,7 +216,7 @@ func (s *Server) openDoors(context.Context) error {
 	s.ready = &readiness{catalog: s.catalog, grpc: healthServer}
 	s.ready.update() // the health server begins with SERVING
 	services := s.services(policies)
-	if s.lanes, err = s.listen(); err != nil {
+	if s.lanes, err = s.listen(ctx); err != nil {
 		return err
 	}
 	s.grpc = s.newGRPC(&call.GRPC{Chain: chain, Policies: policies}, services, healthServer)

@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the linker in releases.
-var version = "0.1.0-dev" //nolint:gochecknoglobals // the linker can set only a variable
+var version = "0.1.0-dev"
 
 // job is one thing that the program does.
 type job struct {

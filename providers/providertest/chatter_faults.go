@@ -89,7 +89,7 @@ func passing() []fault {
 		{script: "status=429,retry-after=0.004,times=-1", reasons: because(rateLimited), calls: attempts, check: waits(4 * time.Millisecond)},
 		{script: "status=429,retry-after=-3,times=-1", reasons: because(rateLimited), calls: attempts, check: waits(0)},
 		{script: "status=429,retry-after=soon,times=-1", reasons: because(rateLimited), calls: attempts, check: waits(0)},
-		{script: "status=429,retry-after=Mon Jan 02 2006,times=-1", reasons: because(rateLimited), calls: attempts, check: waits(0)},
+		{script: "status=429,retry-after=Mon%2C 02 Jan 2006 15:04:05 GMT,times=-1", reasons: because(rateLimited), calls: attempts, check: waits(0)},
 		{script: "reset,times=-1", reasons: because(unreachable), calls: attempts},
 		{script: "drop,times=-1", reasons: because(unreachable), calls: attempts},
 	}
@@ -99,6 +99,7 @@ func passing() []fault {
 func hints() []fault {
 	return []fault{
 		{script: "status=429,retry-after=30,times=-1", reasons: because(rateLimited), calls: 1, check: waits(30 * time.Second)},
+		{script: "status=429,retry-after=99999999999999,times=-1", reasons: because(rateLimited), calls: 1, check: func(e *failure.Error) bool { return e.RetryAfter > time.Minute }},
 		{script: "status=500,should-retry=false,times=-1", reasons: because(failed), calls: 1},
 		{script: "status=400,should-retry=true,times=-1", reasons: because(rejected), calls: attempts},
 	}

@@ -103,4 +103,3 @@ func equalJSON(t testing.TB, a, b string) bool {
 	}
 	return reflect.DeepEqual(value(a), value(b))
 }
-

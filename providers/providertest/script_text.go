@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,8 +24,8 @@ type verb struct {
 var errVerb = errors.New("the script's text cannot be read")
 
 // ParseScript reads a script from text: words with a comma between them, like
-// "status=503,times=2" or "hang-after=3". The README beside this file has them
-// all.
+// "status=503,times=2" or "hang-after=3". Values are percent-decoded, so that a
+// comma can be in them. The README beside this file has all words.
 func ParseScript(text string) (Script, error) {
 	s := Script{Name: text}
 	known := map[string]verb{}
@@ -40,7 +41,11 @@ func ParseScript(text string) (Script, error) {
 		case has != (v.takes != ""):
 			return Script{}, fmt.Errorf("%w: %q takes %q", errVerb, name, v.takes)
 		}
-		if err := v.apply(&s, value); err != nil {
+		value, err := url.PathUnescape(value)
+		if err == nil {
+			err = v.apply(&s, value)
+		}
+		if err != nil {
 			return Script{}, fmt.Errorf("%w: %q: %w", errVerb, word, err)
 		}
 	}

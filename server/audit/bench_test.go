@@ -5,19 +5,16 @@ import (
 	"testing"
 	"time"
 
-	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	"github.com/signalbox-ai/signalbox/providers"
-	"github.com/signalbox-ai/signalbox/server/call"
 )
 
 // BenchmarkRecord is what audit costs a call that goes to a provider: its begin and
 // its end record, the writes included. cpu-ns/op is what the process used, which a
 // busy machine does not change as much.
 func BenchmarkRecord(b *testing.B) {
-	l := newTestLog(b, nullStore{}, nil)
+	l := newRig(b).Log
 	step, admit := l.Step(), l.Admit()
-	c := call.New(auditv1.Entrance_ENTRANCE_REST, "")
-	fill(c)
+	c := newCall(chatRPC)
 	now := time.Now()
 	c.Outcome.Exchange.UsageJSON = `{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}`
 	attempts := []providers.Attempt{{
@@ -34,6 +31,25 @@ func BenchmarkRecord(b *testing.B) {
 		step.Done(b.Context(), c, nil)
 	}
 	b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkShip is what it costs, in the background, to bring one call's two
+// records into the embedded database.
+func BenchmarkShip(b *testing.B) {
+	r := newRig(b)
+	const calls = 2000
+	var used time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		r.chat(calls)
+		began := cpu(b)
+		b.StartTimer()
+		if err := r.shipAll(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		used += cpu(b) - began
+	}
+	b.ReportMetric(float64(used.Nanoseconds())/float64(b.N*calls), "cpu-ns/call")
 }
 
 // cpu is the time that the process has spent on a processor.

@@ -13,6 +13,7 @@ import (
 // cost more for it.
 func capabilities(params *chatv1.ChatCompletionParams) []modelsv1.Capability {
 	asked := []modelsv1.Capability{modelsv1.Capability_CAPABILITY_CHAT}
+	//nolint:staticcheck // clients still send the deprecated `functions`
 	if len(params.GetTools()) > 0 || hasTools(params.GetToolsJson()) || len(params.GetFunctions()) > 0 {
 		asked = append(asked, modelsv1.Capability_CAPABILITY_TOOLS)
 	}

@@ -13,7 +13,6 @@ import (
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
-	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
 	"github.com/signalbox-ai/signalbox/providers"
@@ -224,7 +223,7 @@ func TestCapabilitiesAreReadFromWhatIsTyped(t *testing.T) {
 			}
 			var got []string
 			for _, capability := range made.GetCapabilities() {
-				got = append(got, strings.TrimPrefix(modelsv1.Capability(capability).String(), "CAPABILITY_"))
+				got = append(got, strings.TrimPrefix(capability.String(), "CAPABILITY_"))
 			}
 			if strings.Join(got, " ") != tt.want || !slices.IsSorted(made.GetCapabilities()) {
 				t.Errorf("got %v, want %s", got, tt.want)

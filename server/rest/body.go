@@ -103,7 +103,7 @@ func (h *Handler) readAll(w *reply, r *http.Request) (string, error) {
 		}
 		return "", failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request body broke off.", err)
 	}
-	return unsafe.String(unsafe.SliceData(buffer), len(buffer)), nil
+	return unsafe.String(unsafe.SliceData(buffer), len(buffer)), nil //nolint:gosec // nobody writes to the buffer during the lease
 }
 
 // bodyTime is how long a body may take to come: a slow client has its time, one that

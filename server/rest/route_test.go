@@ -79,11 +79,10 @@ func TestRoutes(t *testing.T) {
 		t.Run(tt.method+" "+tt.target, func(t *testing.T) {
 			t.Parallel()
 			route, refused := rs.match(request(t, tt.method, tt.target))
-			got := ""
-			switch {
-			case refused != nil:
+			var got string
+			if refused != nil {
 				got = strings.TrimPrefix(failure.As(refused.err).Reason.String(), "ERROR_REASON_")
-			default:
+			} else {
 				got = route.rpc
 			}
 			if got != tt.want {

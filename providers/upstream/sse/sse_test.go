@@ -214,9 +214,22 @@ func FuzzSSE(f *testing.F) {
 	f.Add([]byte("data: a\r\n\ndata: b\n\r\n"), uint16(7))
 	f.Fuzz(func(t *testing.T, text []byte, step uint16) {
 		want := reference(string(text))
-		got, err := readAll(&chopped{text: text, step: step}, 1<<20)
-		if !errors.Is(err, io.EOF) {
-			t.Fatalf("ended with %v", err)
+		src := &chopped{text: text, step: step}
+		r := sse.NewReader(src, 1<<20)
+		var got []seen
+		for {
+			ready, reads := r.Ready(), src.reads
+			e, err := r.Next()
+			if ready && src.reads != reads {
+				t.Fatal("what was ready had to be read")
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("ended with %v", err)
+			}
+			got = append(got, seen{string(e.Name), string(e.Data), e.Unterminated})
 		}
 		compare(t, "chopped", got, want)
 	})
@@ -224,11 +237,13 @@ func FuzzSSE(f *testing.F) {
 
 // chopped gives its text in pieces of changing length.
 type chopped struct {
-	text []byte
-	step uint16
+	text  []byte
+	step  uint16
+	reads int
 }
 
 func (c *chopped) Read(p []byte) (int, error) {
+	c.reads++
 	if len(c.text) == 0 {
 		return 0, io.EOF
 	}

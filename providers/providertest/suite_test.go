@@ -9,7 +9,8 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/providertest"
 )
 
-func TestOpenAI(t *testing.T) {
+// The suite is passed by the adapter whose dialect it is.
+func TestOpenAIPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	providertest.RunChatter(t, func(t testing.TB, base, key string, up *configv1.Upstream) providers.Chatter {
 		p, err := openai.Type.New(providers.Params{
