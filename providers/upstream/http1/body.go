@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -71,12 +72,13 @@ func (b *Body) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 	}
-	if b.left >= 0 && int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.c.br.Read(p)
-	if b.left >= 0 {
-		b.left -= int64(n)
+	n, err := b.take(p)
+	for err == nil && b.chunked && b.left == 0 && n < len(p) && b.nextIsHere() {
+		if err = b.nextChunk(); err == nil {
+			var more int
+			more, err = b.take(p[n:])
+			n += more
+		}
 	}
 	switch {
 	case err != nil && b.left == untilClose && errors.Is(err, io.EOF):
@@ -89,6 +91,31 @@ func (b *Body) Read(p []byte) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// take reads what is left of the body, or of the chunk in hand.
+func (b *Body) take(p []byte) (int, error) {
+	if b.left >= 0 && int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.c.br.Read(p)
+	if b.left >= 0 {
+		b.left -= int64(n)
+	}
+	return n, err
+}
+
+// nextIsHere says that the next chunk has come already, its first byte at least, and
+// that it is not the last one. So the events of a stream that come at once are read at
+// once, and nothing waits for a chunk that may not come.
+func (b *Body) nextIsHere() bool {
+	here, _ := b.c.br.Peek(b.c.br.Buffered()) // it never reads
+	rest, ok := bytes.CutPrefix(here, []byte("\r\n"))
+	if !ok || len(rest) == 0 || rest[0] == '0' {
+		return false
+	}
+	line := bytes.IndexByte(rest, '\n')
+	return line >= 0 && line+1 < len(rest)
 }
 
 // Close ends the reply. If it was not read to its end, the connection is closed,
