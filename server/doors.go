@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,13 +35,18 @@ import (
 // What one connection may cost, at either door. Go's own defaults let a slow client
 // hold megabytes.
 const (
-	maxStreams      = 250
-	maxHeaderBytes  = 64 << 10
+	maxStreams     = 250
+	maxHeaderBytes = 64 << 10
+	// headerSlack is how much net/http takes beyond what it is told.
+	headerSlack     = 4 << 10
 	streamWindow    = 256 << 10
 	connWindow      = 1 << 20
+	sendBuffer      = 128 << 10
 	readHeaderTime  = 10 * time.Second
 	idleConnection  = 120 * time.Second
 	minKeepalive    = 10 * time.Second
+	pingAfter       = 60 * time.Second
+	pingTime        = 20 * time.Second
 	connectionAge   = 30 * time.Minute
 	connectionGrace = 30 * time.Minute
 )
@@ -109,7 +115,21 @@ func (s *Server) listen(ctx context.Context) (listeners, error) {
 		_ = lanes.http.Close() // the first error is the one to tell
 		return listeners{}, fmt.Errorf("listen for gRPC: %w", err)
 	}
+	lanes.http, lanes.grpc = narrow{lanes.http}, narrow{lanes.grpc}
 	return lanes, nil
+}
+
+// narrow bounds what the kernel holds for a client that takes nothing; by itself it
+// would take megabytes.
+type narrow struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // a connection that is gone says so soon enough
+	}
+	return conn, err //nolint:wrapcheck // servers ask it whether it is temporary
 }
 
 func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer *health.Server) *grpc.Server {
@@ -126,7 +146,9 @@ func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer
 		grpc.StaticConnWindowSize(connWindow),
 		grpc.ConnectionTimeout(readHeaderTime),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minKeepalive, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace, Time: pingAfter, Timeout: pingTime,
+		}),
 		grpc.WaitForHandlers(true),
 	}
 	if s.certs != nil {
@@ -170,18 +192,20 @@ func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []r
 	if err != nil {
 		return nil, err
 	}
-	calls, end := context.WithCancel(context.Background())
-	s.endCalls = end
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTime,
 		IdleTimeout:       idleConnection,
-		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return calls },
+		MaxHeaderBytes:    maxHeaderBytes - headerSlack,
+		ErrorLog:          slog.NewLogLogger(s.params.Log.Handler(), slog.LevelDebug), // it tells of strangers' faults
+		ConnContext:       rest.ConnContext,
+		BaseContext:       func(net.Listener) context.Context { return s.calls },
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerConnection: connWindow,
 			MaxReceiveBufferPerStream:     streamWindow,
+			SendPingTimeout:               pingAfter,
+			PingTimeout:                   pingTime,
 		},
 	}
 	if s.certs != nil {

@@ -32,11 +32,7 @@ func (g *gate) Step() call.Step {
 			inside := g.inside.Add(1)
 			switch {
 			case g.closed.Load():
-				return &failure.Error{
-					Reason:     commonv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN,
-					Message:    "The gateway is stopping.",
-					RetryAfter: time.Second,
-				}
+				return errStopping
 			case inside > g.limit:
 				return &failure.Error{
 					Reason:     commonv1.ErrorReason_ERROR_REASON_OVERLOADED,

@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/rest"
 )
 
 // Run serves until ctx ends, then stops in order: no longer ready, no longer
@@ -54,7 +58,7 @@ func (s *Server) serveHTTP() error {
 	if s.certs != nil {
 		err = s.http.ServeTLS(s.lanes.http, "", "")
 	} else {
-		err = s.http.Serve(s.lanes.http)
+		err = s.http.Serve(rest.Watch(s.lanes.http))
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -83,9 +87,18 @@ func (s *Server) drain(ctx context.Context) {
 	s.http.SetKeepAlivesEnabled(false)
 	if err := s.gate.wait(wait); err != nil {
 		s.params.Log.Warn("calls are ended before they finished", "calls", s.gate.inside.Load())
-		s.endCalls()
 	}
+	// Not only calls: a watch of gRPC's health would never end by itself.
+	s.endCalls(errStopping)
 	s.closeDoors(stopped)
+}
+
+// errStopping is what calls are told that the gateway ends, and those that come too
+// late.
+var errStopping = &failure.Error{
+	Reason:     commonv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN,
+	Message:    "The gateway is stopping.",
+	RetryAfter: time.Second,
 }
 
 // afterEnd is how long calls have to tell their clients that they were ended.

@@ -68,8 +68,9 @@ type Server struct {
 	ready     *readiness
 	extra     []call.Step
 
-	// endCalls ends the calls of REST that still run.
-	endCalls context.CancelFunc
+	// calls ends when the calls that still run must; its cause tells them why.
+	calls    context.Context //nolint:containedctx // of the whole server
+	endCalls context.CancelCauseFunc
 
 	grpc  *grpc.Server
 	http  *http.Server
@@ -215,11 +216,12 @@ func (s *Server) openDoors(ctx context.Context) error {
 	healthServer := health.NewServer()
 	s.ready = &readiness{catalog: s.catalog, grpc: healthServer}
 	s.ready.update() // the health server begins with SERVING
+	s.calls, s.endCalls = context.WithCancelCause(context.Background())
 	services := s.services(policies)
 	if s.lanes, err = s.listen(ctx); err != nil {
 		return err
 	}
-	s.grpc = s.newGRPC(&call.GRPC{Chain: chain, Policies: policies}, services, healthServer)
+	s.grpc = s.newGRPC(&call.GRPC{Chain: chain, Policies: policies, Ending: s.calls}, services, healthServer)
 	s.http, err = s.newHTTP(chain, policies, services)
 	return err
 }

@@ -145,7 +145,7 @@ func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
 			return nil, err
 		}
 	}
-	x.Connected, x.UpstreamRequestID = time.Time{}, ""
+	x.Connected, x.UpstreamRequestID, x.Header = time.Time{}, "", nil
 	x.Attempts = append(x.Attempts, providers.Attempt{
 		Model:      call.Model,
 		Start:      time.Now(),

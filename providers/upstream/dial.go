@@ -31,10 +31,24 @@ type dialer struct {
 	tls     *tls.Config
 }
 
+// receiveBuffer bounds what the kernel holds of a stream whose reader is slow; by
+// itself it grows to megabytes. HTTP/2 has windows for that.
+const receiveBuffer = 128 << 10
+
 func (d *dialer) plain(ctx context.Context) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	return d.connect(ctx, limited)
+	nc, err := d.connect(ctx, limited)
+	if err == nil {
+		bound(nc)
+	}
+	return nc, err
+}
+
+func bound(nc net.Conn) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(receiveBuffer) // a bound that fails is none, and nothing worse
+	}
 }
 
 func (d *dialer) secure(ctx context.Context) (net.Conn, error) {
@@ -51,6 +65,9 @@ func (d *dialer) secure(ctx context.Context) (net.Conn, error) {
 			return nil, ended
 		}
 		return nil, &dialError{handshake: true, err: err}
+	}
+	if tc.ConnectionState().NegotiatedProtocol != "h2" {
+		bound(nc)
 	}
 	return tc, nil
 }

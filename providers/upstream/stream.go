@@ -28,6 +28,7 @@ type Stream struct {
 	events *sse.Reader
 	ahead  bool  // first has not been delivered
 	first  Event // in hand when the stream was returned
+	waits  bool  // Next has begun to wait for the provider
 	done   bool  // at its proper end, and not closed
 	err    error // how it ended
 }
@@ -58,7 +59,8 @@ func (a *attempt) stream(ctx context.Context) (*Stream, error) {
 	if a.media != "" && a.media != "text/event-stream" {
 		return nil, a.noStream(ctx)
 	}
-	s := &Stream{a: a, ctx: ctx, events: sse.NewReader(a.reply.body, a.c.limits.maxEvent), ahead: true}
+	s := &Stream{a: a, ctx: ctx, ahead: true, waits: true}
+	s.events = sse.NewReader(waiting{s}, a.c.limits.maxEvent)
 	event, err := s.read()
 	switch {
 	case errors.Is(err, errEnd), errors.Is(err, io.EOF):
@@ -77,8 +79,31 @@ func (a *attempt) stream(ctx context.Context) (*Stream, error) {
 		return nil, a.bodyFault(ctx, err)
 	}
 	s.first = event
+	s.rest()
 	a.permit.begun()
 	return s, nil
+}
+
+// waiting reads the body of a stream. Only what is waited for there takes patience:
+// a caller who is slow to ask for the next event is not the provider's fault, and
+// neither are events that are here already.
+type waiting struct{ s *Stream }
+
+// Read implements io.Reader.
+func (w waiting) Read(p []byte) (int, error) {
+	if !w.s.waits {
+		w.s.waits = true
+		w.s.a.patience.progress()
+	}
+	return w.s.a.reply.body.Read(p)
+}
+
+// rest ends the waiting, if there was any.
+func (s *Stream) rest() {
+	if s.waits {
+		s.waits = false
+		s.a.patience.rest()
+	}
 }
 
 // emptyStream is the fault of a stream without an event. The next one may have some.
@@ -134,8 +159,8 @@ func (s *Stream) Next() (Event, error) {
 		return Event{}, s.err
 	}
 	event, err := s.read()
+	s.rest()
 	if err == nil {
-		s.a.patience.progress()
 		if f := s.a.errorInside(event.Data); f != nil {
 			return Event{}, s.finish(f)
 		}

@@ -223,6 +223,77 @@ func TestStreamHasNoTotalLimit(t *testing.T) {
 	}
 }
 
+// A reader who takes his time is not the provider's silence.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	for name, version := range transports {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var texts []string
+			for range 100 {
+				texts = append(texts, one)
+			}
+			url, cas := serveHTTP(t, pulse(t, append(texts, done), 5*time.Millisecond))
+			u := bounds()
+			u.IdleTimeout = durationpb.New(250 * time.Millisecond)
+			p := params(url, version, u)
+			p.RootCAs = cas
+			c := newClient(t, p)
+			s, err := c.Stream(t.Context(), newCall(t, c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			for n := 0; ; n++ {
+				if n < 2 {
+					<-time.After(400 * time.Millisecond)
+				}
+				if _, err := s.Next(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatalf("after %d events: %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+// What a slow reader leaves lying stays with the provider.
+func TestStalledReaderHoldsLittle(t *testing.T) {
+	t.Parallel()
+	held := make(chan int, 1)
+	url, cas := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		control := http.NewResponseController(w)
+		n := 0
+		for {
+			if err := control.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+				t.Error(err)
+			}
+			m, err := io.WriteString(w, one)
+			if err == nil {
+				err = control.Flush()
+			}
+			if err != nil {
+				break
+			}
+			n += m
+		}
+		held <- n
+	})
+	p := params(url, configv1.HttpVersion_HTTP_VERSION_2, bounds())
+	p.RootCAs = cas
+	c := newClient(t, p)
+	s, err := c.Stream(t.Context(), newCall(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if n := <-held; n > 128<<10 {
+		t.Errorf("%d bytes were taken for a reader who reads nothing", n)
+	}
+}
+
 // What the caller no longer wants, the provider no longer sends.
 func TestLeavingAStream(t *testing.T) {
 	t.Parallel()

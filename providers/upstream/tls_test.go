@@ -151,7 +151,7 @@ func TestVersionsOfHTTP(t *testing.T) {
 	}
 }
 
-// What HTTP/2 says was not processed is no attempt; what it resets otherwise is.
+// A stream that HTTP/2 resets is a failed attempt.
 func TestResetsOfHTTP2(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -52,13 +52,16 @@ type body interface {
 	Await() error
 }
 
-// patience is how long an attempt may be without progress. Transports ask it while
-// they wait; the goroutine of the call moves it on.
+// patience is how long an attempt may wait without progress. Transports ask it; the
+// goroutine of the call moves it on.
 type patience struct {
 	base  time.Time
 	limit atomic.Int64 // nanoseconds
-	since atomic.Int64 // nanoseconds after base: the last progress
+	since atomic.Int64 // nanoseconds after base: the last progress; resting
 }
+
+// resting is patience.since while nobody waits.
+const resting = -1
 
 func (p *patience) start(limit time.Duration) {
 	p.base = time.Now()
@@ -74,9 +77,17 @@ func (p *patience) begin(limit time.Duration) {
 	p.progress()
 }
 
+// rest says that nothing is waited for: the caller does something else, for as long
+// as he likes.
+func (p *patience) rest() { p.since.Store(resting) }
+
 // Left implements http1.Patience.
 func (p *patience) Left() time.Duration {
-	return time.Duration(p.since.Load() + p.limit.Load() - int64(time.Since(p.base)))
+	since, limit := p.since.Load(), p.limit.Load()
+	if since == resting {
+		return time.Duration(limit)
+	}
+	return time.Duration(since + limit - int64(time.Since(p.base)))
 }
 
 // leanTransport is the synchronous HTTP/1.1 client.

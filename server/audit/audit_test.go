@@ -54,7 +54,7 @@ type rig struct {
 // newRig starts a Log over an embedded database. change alters its configuration.
 func newRig(t testing.TB, change ...func(*configv1.Audit)) *rig {
 	t.Helper()
-	return newRigIn(t, t.TempDir(), newGate(openStore(t, t.TempDir())), change...)
+	return newRigIn(t, t.TempDir(), newGate(openStore(t, t.TempDir(), "")), change...)
 }
 
 func newRigIn(t testing.TB, dir string, store *gate, change ...func(*configv1.Audit)) *rig {
@@ -118,10 +118,11 @@ func encode(b []byte, m proto.Message) ([]byte, error) {
 	return codec.Append(b, m, wire.Reply)
 }
 
-func openStore(t testing.TB, dir string) storage.AuditLog {
+// openStore opens a database until the test ends; without a URL the embedded one.
+func openStore(t testing.TB, dir, url string) storage.AuditLog {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), sqldb.Params{
-		Config: &configv1.Storage{DataDir: dir}, Log: slog.New(slog.DiscardHandler),
+		Config: &configv1.Storage{DataDir: dir, DatabaseUrl: url}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

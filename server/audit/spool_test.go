@@ -123,7 +123,7 @@ func TestAClosedSpoolTakesNothing(t *testing.T) {
 	}
 	r.chat(2)
 	r.metrics.want(t, ShedEnded, 2)
-	if _, _, err := r.spool.append(frameOf(kindEnd, "x"), roomForEnd); !errors.Is(err, errClosed) {
+	if _, _, err := r.spool.append(frameOf(kindEnd, "x"), roomForEnds); !errors.Is(err, errClosed) {
 		t.Errorf("append = %v, want errClosed", err)
 	}
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/signalbox-ai/signalbox/server/call"
 )
 
-// How much of the spool a record may fill, in percent. Bodies go first; then begin
-// records, so that the ends of calls that were let in still find room.
+// How much of the spool a record may fill, in percent. Bodies go first; then all but
+// the ends of calls that were let go to a provider: those still find room.
 const (
 	roomForBodies = 80
-	roomForBegin  = 95
-	roomForEnd    = 100
+	roomForMost   = 95
+	roomForEnds   = 100
 )
 
 // Step is the outer step, before anything that can refuse a call: its Done writes
@@ -45,9 +45,10 @@ func (l *Log) admit(ctx context.Context, c *call.Call, _ proto.Message) error {
 	}
 	d := l.drafts.get()
 	defer l.drafts.put(d)
+	c.Outcome.Admitted = time.Now()
 	err := d.begin(c)
 	if err == nil {
-		err = l.write(d, roomForBegin)
+		err = l.write(d, roomForMost)
 	}
 	if err == nil {
 		l.params.Metrics.Count(Begun, 1)
@@ -58,6 +59,7 @@ func (l *Log) admit(ctx context.Context, c *call.Call, _ proto.Message) error {
 		l.noRoom(ctx, err)
 		return nil
 	}
+	c.Outcome.Admitted = time.Time{}
 	l.params.Metrics.Count(Refused, 1)
 	l.noRoom(ctx, err)
 	return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE,
@@ -91,7 +93,10 @@ func (l *Log) writeEnd(d *draft, c *call.Call, failed *failure.Error, now time.T
 	if err := d.end(c, failed, now, bodies); err != nil {
 		return err
 	}
-	return l.write(d, roomForEnd)
+	if c.Outcome.Admitted.IsZero() {
+		return l.write(d, roomForMost)
+	}
+	return l.write(d, roomForEnds)
 }
 
 // write hands a frame to the kernel, and to the disk where the configuration asks

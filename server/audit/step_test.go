@@ -122,7 +122,7 @@ func TestAnEntryIsComplete(t *testing.T) {
 	c.Plan.Requested.Provider = "openai"
 	c.Plan.Features = append(c.Plan.Features, policyv1.Feature_FEATURE_STREAMING)
 	after := func(d time.Duration) time.Time { return c.Start.Add(d) }
-	c.Outcome.Planned, c.Outcome.Admitted, c.Outcome.FirstToken = after(1), after(2), after(4*time.Second)
+	c.Outcome.Planned, c.Outcome.FirstToken = after(1), after(4*time.Second)
 	c.Outcome.Exchange = providers.Exchange{
 		Connected: after(3),
 		UsageJSON: `{"prompt_tokens":9}`,
@@ -132,6 +132,7 @@ func TestAnEntryIsComplete(t *testing.T) {
 		},
 	}
 	failed := r.serve(c, &chatv1.CreateChatCompletionRequest{}, func() error {
+		c.Outcome.Admitted = after(2)
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED, "The provider failed.")
 	})
 	_, ends := onDisk(t, r.dir)

@@ -60,6 +60,8 @@ type Call struct {
 	Plan *planv1.ExecutionPlan
 	// Outcome is what came of it.
 	Outcome Outcome
+	// Edge is the state of the edge that the call came in at. Nobody else touches it.
+	Edge any
 	// More says that the reply's next message is here already, so that the one which
 	// is being sent may wait for it on its way to the network.
 	More bool

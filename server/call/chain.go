@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -97,7 +98,7 @@ func (ch *Chain) Reply(ctx context.Context, c *Call, message proto.Message) erro
 func (ch *Chain) Done(ctx context.Context, c *Call, err error) *failure.Error {
 	var failed *failure.Error
 	if err != nil {
-		failed = ch.Code(c, err)
+		failed = ch.Code(c, Why(ctx, err))
 	}
 	if c.run.done {
 		return failed
@@ -110,6 +111,21 @@ func (ch *Chain) Done(ctx context.Context, c *Call, err error) *failure.Error {
 		}
 	}
 	return failed
+}
+
+// Why is err, unless the gateway itself has ended the call, for a reason that is the
+// context's cause: then an error that says no more than "cancelled" is its echo, and
+// Why is that reason.
+func Why(ctx context.Context, err error) error {
+	ended := failure.As(context.Cause(ctx))
+	if ended == nil {
+		return err
+	}
+	echo := failure.As(err)
+	if echo != nil && echo.Reason == commonv1.ErrorReason_ERROR_REASON_CANCELLED || echo == nil && errors.Is(err, context.Canceled) {
+		return ended
+	}
+	return err
 }
 
 // finish runs one Done step; a panic in it must not keep the others from running.

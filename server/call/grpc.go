@@ -25,6 +25,9 @@ type GRPC struct {
 	Chain *Chain
 	// Policies are the RPCs' policies.
 	Policies Policies
+	// Ending, once it ends, ends every call under way. Its cause, a *failure.Error, is
+	// what their clients are told. Nil: never.
+	Ending context.Context //nolint:containedctx // of the whole server
 }
 
 // exempt are gRPC's own services: they are not calls.
@@ -92,8 +95,11 @@ func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 	return nil
 }
 
-// Unknown handles RPCs that no service has, so that they are seen by the chain.
-func Unknown(any, grpc.ServerStream) error { return nil }
+// Unknown handles RPCs that no service has. The chain refuses them before; what comes
+// here is of gRPC's own services and is not served.
+func Unknown(any, grpc.ServerStream) error {
+	return status.Error(codes.Unimplemented, "There is no such RPC.")
+}
 
 // TagRPC makes the call when it arrives, before gRPC has read its message.
 func (g *GRPC) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
@@ -118,11 +124,34 @@ func (g *GRPC) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	g.Chain.Done(ctx, c, err)
 }
 
-// TagConn leaves connections as they are.
-func (g *GRPC) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+// connection is the context of a connection's calls.
+type connection struct {
+	context.Context //nolint:containedctx // it is one
 
-// HandleConn does nothing.
-func (g *GRPC) HandleConn(context.Context, stats.ConnStats) {}
+	release func()
+}
+
+// TagConn lets the calls of a connection end with Ending.
+func (g *GRPC) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	if g.Ending == nil {
+		return ctx
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(g.Ending, func() { cancel(context.Cause(g.Ending)) })
+	return &connection{Context: ctx, release: func() {
+		stop()
+		cancel(nil)
+	}}
+}
+
+// HandleConn lets go what TagConn made.
+func (g *GRPC) HandleConn(ctx context.Context, event stats.ConnStats) {
+	if c, ok := ctx.(*connection); ok {
+		if _, over := event.(*stats.ConnEnd); over {
+			c.release()
+		}
+	}
+}
 
 // ofTransport is why gRPC refused a call.
 func ofTransport(err error) error {

@@ -137,7 +137,8 @@ func (p *Planner) chat(plan *planv1.ExecutionPlan, q Question, asked chat) error
 	if asked.stream {
 		plan.Retry = p.stream
 	}
-	if slices.Contains(q.Policy.GetFeatures(), policyv1.Feature_FEATURE_SEMANTICS) {
+	plan.Features = p.features(plan, q.Policy, asked.stream) // as far as they need no target
+	if slices.Contains(plan.GetFeatures(), policyv1.Feature_FEATURE_SEMANTICS) {
 		plan.Capabilities = capabilities(asked.params)
 	}
 	snapshot := p.params.Catalog.Snapshot()

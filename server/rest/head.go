@@ -20,6 +20,12 @@ const modelPrefix = "/v1/models/"
 // paths that mean different things to different parsers, and headers that occur
 // twice where one must decide.
 func checkHead(r *http.Request) error {
+	if doubtful(r) {
+		return failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "Where the request ends is told in two ways.")
+	}
+	if r.URL.Host != "" || r.URL.Scheme != "" || r.URL.Opaque != "" {
+		return failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The gateway is no proxy: the request must name a path alone.")
+	}
 	lines := 0
 	for _, values := range r.Header {
 		lines += len(values)

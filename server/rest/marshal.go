@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,27 +16,18 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+	"github.com/signalbox-ai/signalbox/server/call"
 )
-
-// usageMIME is how the front tells the mux, which chooses marshalers by type, that
-// the client asked for a stream's usage. It never leaves the process.
-const usageMIME = "application/vnd.signalbox.usage"
 
 // marshaler writes replies as OpenAI's JSON, and streams as server-sent events. It
 // reads nothing: the front has decoded the body already.
-type marshaler struct {
-	// usage writes `"usage":null` into the chunks that have none, as OpenAI does for
-	// a client that asked for the usage.
-	usage bool
-}
+type marshaler struct{}
 
-// Marshal writes a reply, a stream's next piece, or a stream's error.
+// Marshal writes a reply, or a stream's error; for a stream's pieces see rewrite.
 func (m *marshaler) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case proto.Message:
 		return codec.Append(nil, v, wire.Reply)
-	case map[string]any:
-		return m.event(v["result"])
 	case map[string]proto.Message:
 		return errorEvent(v["error"])
 	default:
@@ -43,24 +35,42 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 	}
 }
 
-// event is one server-sent event. The message that ends a stream has no chunk and
+// rewrite writes a stream's message as an event right behind those that wait to be sent,
+// and leaves grpc-gateway, which would make a map and a buffer for each, nothing to
+// marshal. Other replies go their way.
+func rewrite(ctx context.Context, message proto.Message) (any, error) {
+	reply, ok := call.From(ctx).Edge.(*reply)
+	if !ok || !reply.stream {
+		return message, nil
+	}
+	inner, ok := message.(interface{ XXX_ResponseBody() any })
+	if !ok {
+		return nil, fmt.Errorf("no body in %T", message)
+	}
+	return reply.nothing, reply.event(inner.XXX_ResponseBody())
+}
+
+// event writes one server-sent event. The message that ends a stream has no chunk, and
 // no event.
-func (m *marshaler) event(result any) ([]byte, error) {
+func (p *reply) event(result any) error {
 	message, ok := result.(proto.Message)
 	if !ok {
-		return nil, fmt.Errorf("marshal %T", result)
+		return fmt.Errorf("marshal %T", result)
 	}
 	if reflect.ValueOf(message).IsNil() {
-		return nil, nil
+		return nil
 	}
-	b, err := codec.Append(append(make([]byte, 0, 512), "data: "...), message, wire.Reply)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, err := codec.Append(append(p.events, "data: "...), message, wire.Reply)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && m.usage && chunk.GetUsage() == nil && !strings.Contains(chunk.GetExtraJson(), `"usage"`) {
+	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && p.usage && chunk.GetUsage() == nil && !strings.Contains(chunk.GetExtraJson(), `"usage"`) {
 		b = append(b[:len(b)-1], `,"usage":null}`...)
 	}
-	return append(b, "\n\n"...), nil
+	p.events = append(b, "\n\n"...)
+	return nil
 }
 
 // errorEvent is the event that ends a broken stream.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
@@ -21,6 +23,8 @@ const (
 	// together is how many bytes of a stream's events are sent in one piece, where
 	// they are there at once.
 	together = 16 << 10
+	// keptEvents is the largest buffer that a stream keeps for its events.
+	keptEvents = 2 * together
 )
 
 // reply writes what a client gets: the call's headers before the first byte, a
@@ -31,7 +35,10 @@ type reply struct {
 	lease  lease
 	gzip   *compressor // nil: the client takes none
 	stream bool
-	failed *failure.Error // nil: the reply is none of a failure
+	usage  bool // the client asked for a stream's usage
+	// nothing is what grpc-gateway writes of a stream's message.
+	nothing *httpbody.HttpBody
+	failed  *failure.Error // nil: the reply is none of a failure
 
 	mu       sync.Mutex // keep-alives are written by a timer
 	wrote    bool
@@ -46,7 +53,7 @@ func newReply(w http.ResponseWriter, r *http.Request, c *call.Call, gzip *compre
 	if !acceptsGzip(r.Header) {
 		gzip = nil
 	}
-	return &reply{ResponseWriter: w, call: c, gzip: gzip}
+	return &reply{ResponseWriter: w, call: c, gzip: gzip, nothing: &httpbody.HttpBody{}}
 }
 
 // WriteHeader sends the status with the call's headers.
@@ -75,7 +82,7 @@ func (p *reply) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stream {
-		p.events = append(p.events, b...)
+		p.events = append(p.events, b...) // an error; pieces are there already
 		return len(b), nil
 	}
 	if p.wrote {
@@ -126,7 +133,9 @@ func (p *reply) send() error {
 	}
 	p.extend()
 	_, err := p.ResponseWriter.Write(p.events)
-	p.events = p.events[:0]
+	if p.events = p.events[:0]; cap(p.events) > keptEvents {
+		p.events = nil // one large event must not be held until the stream ends
+	}
 	if err != nil {
 		return err
 	}

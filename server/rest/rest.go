@@ -77,10 +77,10 @@ func New(deps Deps) (*Handler, error) {
 	h.buffers.spoil = deps.Spoil
 	h.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{}),
-		runtime.WithMarshalerOption(usageMIME, &marshaler{usage: true}),
 		runtime.WithIncomingHeaderMatcher(noHeader),
 		runtime.WithOutgoingHeaderMatcher(noHeader),
 		runtime.WithOutgoingTrailerMatcher(noHeader),
+		runtime.WithForwardResponseRewriter(rewrite),
 		runtime.WithErrorHandler(h.muxError),
 		runtime.WithStreamErrorHandler(h.streamError),
 		runtime.WithRoutingErrorHandler(h.routingError),
@@ -106,6 +106,9 @@ func noHeader(string) (string, bool) { return "", false }
 // ServeHTTP opens the call, reads its body, and hands it to the generated handler.
 // Whatever is refused here passes the same steps as what is refused later.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if lastOf(r) {
+		w.Header().Set("Connection", "close")
+	}
 	if static, ok := h.deps.Static[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		static.ServeHTTP(w, r)
 		return
@@ -113,6 +116,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := h.newCall(r)
 	ctx := call.With(r.Context(), c)
 	reply := newReply(w, r, c, h.gzip)
+	c.Edge = reply
 	defer func() {
 		reply.close()
 		reply.lease.end(&h.buffers)
@@ -155,7 +159,7 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 		route = route.stream
 		c.RPC = route.rpc
 		c.Policy = h.deps.Policies[route.rpc]
-		reply.stream = true
+		reply.stream, reply.usage = true, wantsUsage(body.message)
 	}
 	return body, route, nil
 }
@@ -165,9 +169,6 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 func (h *Handler) inner(ctx context.Context, r *http.Request, route *route, body *body) *http.Request {
 	inner := r.WithContext(ctx)
 	inner.Header = http.Header{}
-	if wantsUsage(body.message) {
-		inner.Header.Set("Accept", usageMIME)
-	}
 	inner.Body = body
 	if route.streaming {
 		url := *r.URL

@@ -166,6 +166,12 @@ func splitTemplate(template string) []string {
 
 // match finds the route of a request, or why it has none.
 func (rs *routes) match(r *http.Request) (*route, *refusal) {
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		return nil, &refusal{
+			err:   failure.New(commonv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, r.Method+" is not served."),
+			allow: strings.Join([]string{http.MethodGet, http.MethodPost}, ", "),
+		}
+	}
 	if r.Header.Get("Upgrade") != "" {
 		return nil, &refusal{err: failure.New(commonv1.ErrorReason_ERROR_REASON_UPGRADE_NOT_SUPPORTED, "Protocol upgrades are not served.")}
 	}

@@ -4,6 +4,8 @@ package servertest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -37,7 +40,7 @@ const patience = 20 * time.Second
 
 // Gateway is a running gateway.
 type Gateway struct {
-	// Server is the gateway itself.
+	// Server is the gateway itself. Nil for one that runs as a program.
 	Server *server.Server
 	// REST is the base URL of its REST API, without the version.
 	REST string
@@ -48,10 +51,12 @@ type Gateway struct {
 	// Client speaks to REST. It keeps no connection beyond the test.
 	Client *http.Client
 
-	tb   testing.TB
-	stop context.CancelFunc
-	done chan struct{}
-	err  error
+	tb    testing.TB
+	rpc   string // the address of its gRPC listener
+	roots *x509.CertPool
+	stop  context.CancelFunc
+	done  chan struct{}
+	err   error
 }
 
 // settings is what options change.
@@ -61,6 +66,7 @@ type settings struct {
 	types   []providers.Type
 	extra   []call.Step
 	log     io.Writer
+	roots   *x509.CertPool // nil: plain text
 	unready bool
 }
 
@@ -93,16 +99,8 @@ func Unready() Option { return func(s *settings) { s.unready = true } }
 // Start starts a gateway that stops with the test. It is ready when Start returns.
 func Start(tb testing.TB, options ...Option) *Gateway {
 	tb.Helper()
-	set := settings{types: builtin.Types, log: io.Discard, environ: map[string]string{
-		"SIGNALBOX_HTTP_ADDR":  "127.0.0.1:0",
-		"SIGNALBOX_GRPC_ADDR":  "127.0.0.1:0",
-		"SIGNALBOX_MASTER_KEY": MasterKey,
-		"SIGNALBOX_DATA_DIR":   tb.TempDir(),
-	}}
-	for _, option := range options {
-		option(&set)
-	}
-	g := &Gateway{tb: tb, DataDir: set.environ["SIGNALBOX_DATA_DIR"], done: make(chan struct{})}
+	set := newSettings(tb, options)
+	g := &Gateway{tb: tb, roots: set.roots, DataDir: set.environ["SIGNALBOX_DATA_DIR"], done: make(chan struct{})}
 	var err error
 	g.Server, err = server.New(tb.Context(), server.Params{
 		Config: set.config(tb), Types: set.types, Log: slog.New(slog.NewJSONHandler(set.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -117,12 +115,29 @@ func Start(tb testing.TB, options ...Option) *Gateway {
 		defer close(g.done)
 		g.err = g.Server.Run(ctx)
 	}()
-	g.connect()
+	g.connect(g.Server.HTTPAddr(), g.Server.GRPCAddr())
 	tb.Cleanup(g.Stop)
 	if !set.unready {
 		g.awaitReady()
 	}
 	return g
+}
+
+// newSettings are the settings of a gateway with options.
+func newSettings(tb testing.TB, options []Option) *settings {
+	tb.Helper()
+	set := &settings{types: builtin.Types, log: io.Discard, environ: map[string]string{
+		"SIGNALBOX_HTTP_ADDR":  "127.0.0.1:0",
+		"SIGNALBOX_GRPC_ADDR":  "127.0.0.1:0",
+		"SIGNALBOX_MASTER_KEY": MasterKey,
+	}}
+	for _, option := range options {
+		option(set)
+	}
+	if set.environ["SIGNALBOX_DATA_DIR"] == "" {
+		set.environ["SIGNALBOX_DATA_DIR"] = tb.TempDir()
+	}
+	return set
 }
 
 // config loads the configuration as the program does.
@@ -145,9 +160,16 @@ func (s *settings) config(tb testing.TB) *config.Config {
 	return cfg
 }
 
-func (g *Gateway) connect() {
-	g.REST = "http://" + g.Server.HTTPAddr()
-	g.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+// connect makes the clients.
+func (g *Gateway) connect(rest, rpc string) {
+	g.REST, g.rpc = "http://"+rest, rpc
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	if g.roots != nil {
+		g.REST = "https://" + rest
+		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots}
+		transport.ForceAttemptHTTP2 = true
+	}
+	g.Client = &http.Client{Transport: transport}
 	g.GRPC = g.Dial(MasterKey)
 }
 
@@ -155,7 +177,11 @@ func (g *Gateway) connect() {
 // gateway.
 func (g *Gateway) Dial(key string) *grpc.ClientConn {
 	g.tb.Helper()
-	conn, err := grpc.NewClient(g.Server.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	secure := insecure.NewCredentials()
+	if g.roots != nil {
+		secure = credentials.NewClientTLSFromCert(g.roots, "")
+	}
+	conn, err := grpc.NewClient(g.rpc, grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(256<<20)), grpc.WithPerRPCCredentials(bearer(key)))
 	if err != nil {
 		g.tb.Fatal(err)
@@ -201,6 +227,9 @@ func (g *Gateway) In(tb testing.TB) *Gateway {
 	other.tb, other.stop = tb, nil
 	return &other
 }
+
+// Terminate begins to stop the gateway as SIGTERM does, and does not wait.
+func (g *Gateway) Terminate() { g.stop() }
 
 // Stop stops the gateway as SIGTERM does and lets everything go. Later calls do
 // nothing.

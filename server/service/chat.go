@@ -82,7 +82,7 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 	case err == nil && c.Outcome.End == commonv1.CallEnd_CALL_END_UNSPECIFIED:
 		c.Outcome.End = commonv1.CallEnd_CALL_END_COMPLETED
 	case err != nil:
-		c.Outcome.End = endOf(err)
+		c.Outcome.End = endOf(call.Why(out.Context(), err))
 	}
 	c.More = false
 	if shown {
@@ -130,6 +130,13 @@ func (s *Chat) outgoing(c *call.Call, params *chatv1.ChatCompletionParams, strea
 			Param:   "stream",
 		}
 	}
+	if stream && !c.Has(policyv1.Feature_FEATURE_STREAMING) {
+		return nil, nil, &failure.Error{
+			Reason:  commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION,
+			Message: "The plan of this call has no stream.",
+			Param:   "stream",
+		}
+	}
 	target := c.Plan.GetTarget()
 	chatter := s.deps.Chatters[target.GetProvider()]
 	if chatter == nil {
@@ -149,8 +156,12 @@ func (s *Chat) outgoing(c *call.Call, params *chatv1.ChatCompletionParams, strea
 
 // count meters what the provider said was used, if the plan says so.
 func (s *Chat) count(c *call.Call) {
-	if c.Has(policyv1.Feature_FEATURE_USAGE) && c.Outcome.Exchange.UsageJSON != "" {
-		c.Outcome.Usage = s.deps.Meter(c.Outcome.Exchange.UsageJSON)
+	exchange := &c.Outcome.Exchange
+	switch {
+	case !c.Has(policyv1.Feature_FEATURE_USAGE):
+		exchange.UsageJSON = "" // in the reply it stays
+	case exchange.UsageJSON != "":
+		c.Outcome.Usage = s.deps.Meter(exchange.UsageJSON)
 	}
 }
 

@@ -19,6 +19,9 @@ var ErrTooLarge = errors.New("sse: event too large")
 const (
 	// firstBuffer holds what most streams ever need.
 	firstBuffer = 4 << 10
+	// fastBuffer is what a stream gets whose source gives more at once, so that its
+	// events are read, and sent on, in fewer pieces.
+	fastBuffer = 16 << 10
 	// keepBuffer is the largest buffer that is kept once its event is done.
 	keepBuffer = 64 << 10
 	// maxEmptyReads is how often a source may return neither bytes nor an error.
@@ -44,6 +47,7 @@ type Reader struct {
 	buf   []byte
 	start int // of the event that is being read; bytes before it are spent
 	pos   int // of the line to come
+	fast  bool // the last read filled the buffer
 	scan  int // up to here that line has been searched for its end
 	end   int // of the bytes in buf
 
@@ -274,6 +278,7 @@ func (r *Reader) fill() {
 	for range maxEmptyReads {
 		n, err := r.src.Read(r.buf[r.end:])
 		r.end += n
+		r.fast = r.end == len(r.buf)
 		r.err = err
 		if n > 0 || err != nil {
 			return
@@ -289,6 +294,8 @@ func (r *Reader) makeRoom() {
 	switch {
 	case r.buf == nil, len(r.buf) > keepBuffer && held < firstBuffer/2:
 		r.move(make([]byte, firstBuffer))
+	case r.fast && len(r.buf) < fastBuffer:
+		r.move(make([]byte, fastBuffer))
 	case held == len(r.buf):
 		r.move(make([]byte, min(2*held, r.max+firstBuffer)))
 	case r.end == len(r.buf) || held == 0:

@@ -63,7 +63,7 @@ func Start(t testing.TB, options Options) *Cluster {
 		"--no-locale", "--no-sync", "--no-instructions")
 	c.port = freePort(t)
 	t.Cleanup(func() {
-		if c.pid() != 0 {
+		if c.Running() {
 			c.Resume()
 			c.Stop()
 		}
@@ -230,6 +230,21 @@ func (c *Cluster) end(signal syscall.Signal) {
 		c.t.Errorf("PostgreSQL did not stop\n%s", c.log.String())
 	}
 	c.server = nil
+}
+
+// Running says whether the server runs: it may have ended by itself.
+func (c *Cluster) Running() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.server == nil {
+		return false
+	}
+	select {
+	case <-c.exited:
+		return false
+	default:
+		return true
+	}
 }
 
 // pid is the server's process id. 0: it does not run.

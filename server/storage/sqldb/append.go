@@ -188,7 +188,7 @@ func (d dialect) insert(size int) string {
 		default:
 			b.WriteString(", ")
 		}
-		b.WriteString(d.placeholder(n + 1))
+		b.WriteString(d.next(n + 1))
 	}
 	b.WriteString(")" + onConflict)
 	return b.String()
