@@ -12,6 +12,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -43,6 +44,7 @@ const (
 	connWindow      = 1 << 20
 	sendBuffer      = 128 << 10
 	readHeaderTime  = 10 * time.Second
+	bodyTime        = 30 * time.Second
 	idleConnection  = 120 * time.Second
 	minKeepalive    = 10 * time.Second
 	pingAfter       = 60 * time.Second
@@ -135,6 +137,7 @@ func (n narrow) Accept() (net.Conn, error) {
 func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer *health.Server) *grpc.Server {
 	cfg := s.params.Config.Message.GetServer()
 	options := []grpc.ServerOption{
+		experimental.BufferPool(s.buffers), // gRPC's own clears each before its use
 		grpc.StatsHandler(chain),
 		grpc.UnaryInterceptor(chain.Unary),
 		grpc.StreamInterceptor(chain.Stream),
@@ -187,7 +190,7 @@ func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []r
 	}
 	handler, err := rest.New(rest.Deps{
 		Chain: chain, Policies: policies, Files: files(), Services: services, Static: static,
-		Limits: s.limits, TrustedProxies: proxies, Log: s.params.Log, Spoil: s.params.Spoil,
+		Limits: s.limits, BodyTime: bodyTime, TrustedProxies: proxies, Log: s.params.Log, Buffers: s.buffers,
 	})
 	if err != nil {
 		return nil, err

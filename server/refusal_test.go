@@ -1,11 +1,7 @@
 package server_test
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -179,39 +175,5 @@ func TestPanicsCostOneCall(t *testing.T) {
 	}
 	if reply := gw.Post(chatPath, servertest.ChatBody(model, "x")); reply.Status != 200 {
 		t.Errorf("the next call: %d %s", reply.Status, reply.Body)
-	}
-}
-
-func TestSmuggling(t *testing.T) {
-	t.Parallel()
-	gw := servertest.Start(t, servertest.Upstream(providertest.Start(t)))
-	for _, tt := range []struct{ name, head string }{
-		{"two lengths", "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}   "},
-		{"a length and chunks", "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-		{"an unknown coding", "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"},
-		{"two hosts", "GET /v1/models HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"},
-		{"a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"},
-		{"another authority", "GET http://elsewhere/v1/models HTTP/1.1\r\nHost: x\r\n\r\n"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var dialer net.Dialer
-			conn, err := dialer.DialContext(t.Context(), "tcp", gw.Server.HTTPAddr())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			if _, err := io.WriteString(conn, tt.head); err != nil {
-				t.Fatal(err)
-			}
-			reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer reply.Body.Close()
-			if reply.StatusCode < 400 {
-				t.Errorf("got %d", reply.StatusCode)
-			}
-		})
 	}
 }

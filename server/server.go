@@ -26,6 +26,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/server/audit"
 	"github.com/signalbox-ai/signalbox/server/auth"
+	"github.com/signalbox-ai/signalbox/server/buffers"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/catalog"
 	"github.com/signalbox-ai/signalbox/server/certs"
@@ -48,7 +49,7 @@ type Params struct {
 	Version string
 	// Extra are further steps, innermost of the chain. Tests use them.
 	Extra []call.Step
-	// Spoil is rest.Deps.Spoil. Tests set it.
+	// Spoil is buffers.Pool.Spoil. Tests set it.
 	Spoil bool
 }
 
@@ -56,6 +57,7 @@ type Params struct {
 type Server struct {
 	params    Params
 	limits    wire.Limits
+	buffers   *buffers.Pool
 	providers []providers.Provider
 	catalog   *catalog.Catalog
 	store     storage.AuditLog
@@ -83,7 +85,7 @@ type listeners struct{ http, grpc net.Listener }
 // New assembles a gateway and opens its listeners and its store. It makes no call
 // to the network. On an error nothing stays open.
 func New(ctx context.Context, params Params) (_ *Server, err error) {
-	s := &Server{params: params, extra: params.Extra, gate: newGate(params.Config.Message.GetServer().GetMaxConcurrentCalls())}
+	s := &Server{params: params, extra: params.Extra, buffers: &buffers.Pool{Spoil: params.Spoil}, gate: newGate(params.Config.Message.GetServer().GetMaxConcurrentCalls())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(ctx))

@@ -56,7 +56,7 @@ func scanString(s string, i int) (end, saved int, kind Kind) {
 // the end of the text. high has the bytes from start to i.
 func scanRest(s string, start, i int, high uint64) (end, saved int, kind Kind) {
 	for {
-		i, high = scanRun(s, i, high)
+		i, saved, high = scanText(s, i, saved, high)
 		if i >= len(s) {
 			return len(s), 0, NotJSON
 		}
@@ -80,6 +80,32 @@ func scanRest(s string, start, i int, high uint64) (end, saved int, kind Kind) {
 	}
 }
 
+// scanText passes over plain text and over escapes of two characters, which code and
+// prose are full of. It returns the offset of what it does not pass, or the length of
+// s. high gathers the bytes that it saw, for their high bits.
+func scanText(s string, i, saved int, high uint64) (at, shorter int, seen uint64) {
+	for i+16 <= len(s) {
+		a, b := load(s, i), load(s, i+8)
+		high |= a | b
+		first, second := special(a), special(b)
+		switch {
+		case first != 0:
+			i += bits.TrailingZeros64(first) >> 3
+		case second != 0:
+			i += 8 + bits.TrailingZeros64(second)>>3
+		default:
+			i += 16
+			continue
+		}
+		if s[i] != '\\' || i+1 >= len(s) || !short(s[i+1]) {
+			return i, saved, high
+		}
+		i, saved = i+2, saved+1
+	}
+	i, high = scanRun(s, i, high)
+	return i, saved, high
+}
+
 // scanRun returns the offset of the next special byte, or the length of s. high
 // gathers the bytes passed, for their high bits.
 func scanRun(s string, i int, high uint64) (int, uint64) {
@@ -100,6 +126,18 @@ func scanRun(s string, i int, high uint64) (int, uint64) {
 		i++
 	}
 	return i, high
+}
+
+// short says whether a backslash and c are an escape of two characters.
+func short(c byte) bool {
+	const (
+		low  = 1<<'"' | 1<<'/'
+		high = 1<<('\\'-64) | 1<<('b'-64) | 1<<('f'-64) | 1<<('n'-64) | 1<<('r'-64) | 1<<('t'-64)
+	)
+	if c < 64 {
+		return uint64(low)>>c&1 != 0
+	}
+	return c < 128 && uint64(high)>>(c-64)&1 != 0
 }
 
 // scanEscape reads the escape whose backslash is at i. It returns the offset

@@ -57,6 +57,9 @@ type Log struct {
 	// lost counts the records that found no room since then.
 	lost atomic.Int64
 
+	// adoptEvery is how often the folders of other processes are looked at.
+	adoptEvery time.Duration
+
 	// Of the shipper alone.
 	abandoned []*folder
 	position  int64
@@ -87,6 +90,8 @@ func newLog(params Params, open func(string) (file, error)) (*Log, error) {
 		own:    own,
 		keep:   newKeeper(params),
 		begun:  map[string]struct{}{},
+
+		adoptEvery: adoptInterval,
 	}
 	if err := l.adopt(); err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -63,7 +63,7 @@ func TestTornFrames(t *testing.T) {
 	t.Parallel()
 	frames := [][]byte{frameOf(kindBegin, "first"), frameOf(kindEnd, strings.Repeat("x", 300)), frameOf(kindEnd, "third")}
 	file := bytes.Join(frames, nil)
-	for cut := range len(file) {
+	for cut := range file {
 		whole, end := 0, 0
 		for _, frame := range frames {
 			if end += len(frame); end <= cut {

@@ -26,7 +26,7 @@ func (r *rig) outcome(n int) (served, refused int) {
 		calls.Go(func() {
 			for range n / workers {
 				reached := false
-				failed := r.serve(newCall(chatRPC), &chatv1.CreateChatCompletionRequest{}, func() error { reached = true; return nil })
+				failed := r.try(newCall(chatRPC), &chatv1.CreateChatCompletionRequest{}, func() error { reached = true; return nil })
 				mu.Lock()
 				switch {
 				case failed == nil:

@@ -32,6 +32,7 @@ const (
 // draft is the room in which a record is made. It is used again and again, so that
 // a record costs next to no memory.
 type draft struct {
+	plans     *planCache
 	frame     []byte
 	payload   auditv1.GetAuditEntryResponse
 	entry     auditv1.AuditEntry
@@ -46,16 +47,19 @@ type draft struct {
 }
 
 // drafts are the drafts at rest.
-type drafts struct{ pool sync.Pool }
+type drafts struct {
+	pool  sync.Pool
+	plans planCache
+}
 
 // maxRestingFrame is how large a buffer may be that is kept for the next record.
 const maxRestingFrame = 64 << 10
 
 func (d *drafts) get() *draft {
-	if d, ok := d.pool.Get().(*draft); ok {
-		return d
+	if rested, ok := d.pool.Get().(*draft); ok {
+		return rested
 	}
-	return &draft{}
+	return &draft{plans: &d.plans}
 }
 
 func (d *drafts) put(used *draft) {
@@ -172,32 +176,37 @@ func since(room *durationpb.Duration, start, at time.Time) *durationpb.Duration 
 }
 
 func setDuration(room *durationpb.Duration, d time.Duration) {
-	room.Seconds, room.Nanos = int64(d/time.Second), int32(d%time.Second) //nolint:gosec // below a second
+	room.Seconds, room.Nanos = int64(d/time.Second), int32(d%time.Second)
 }
+
+// planField is the number of GetAuditEntryResponse.plan.
+const planField = 2
 
 // encode makes the frame of the entry, its plan and its bodies.
 func (d *draft) encode(k kind, plan *planv1.ExecutionPlan, bodies *auditv1.AuditBodies) error {
-	d.payload.Entry, d.payload.Plan, d.payload.Bodies = &d.entry, plan, bodies
-	err := d.marshal(k, &d.payload)
-	if err != nil {
-		// Protobuf takes no text that is not UTF-8, and headers and paths may be
-		// anything. This is rare, so that it need not be looked for each time.
-		repaired := proto.CloneOf(&d.payload)
-		repair(repaired.ProtoReflect())
-		err = d.marshal(k, repaired)
+	d.payload.Entry, d.payload.Bodies = &d.entry, bodies
+	err := d.marshal(k, &d.payload, plan)
+	if err == nil {
+		return nil
 	}
-	if err == nil && len(d.frame) > maxPlan && proto.Size(plan) > maxPlan {
-		// A plan that holds a request's megabytes must not fill the spool.
-		d.payload.Plan = nil
-		return d.encode(k, nil, bodies)
-	}
-	return err
+	// Protobuf takes no text that is not UTF-8, and headers and paths may be
+	// anything. This is rare, so that it need not be looked for each time.
+	repaired := proto.CloneOf(&d.payload)
+	repaired.Plan = proto.CloneOf(plan)
+	repair(repaired.ProtoReflect())
+	plan, repaired.Plan = repaired.GetPlan(), nil
+	return d.marshal(k, repaired, plan)
 }
 
-func (d *draft) marshal(k kind, payload *auditv1.GetAuditEntryResponse) (err error) {
+func (d *draft) marshal(k kind, payload *auditv1.GetAuditEntryResponse, plan *planv1.ExecutionPlan) (err error) {
 	d.frame = openFrame(d.frame[:0], k)
 	if d.frame, err = (proto.MarshalOptions{}).MarshalAppend(d.frame, payload); err != nil {
 		return fmt.Errorf("encode a record: %w", err)
+	}
+	if plan != nil {
+		if d.frame, err = d.plans.append(d.frame, planField, plan); err != nil {
+			return err
+		}
 	}
 	closeFrame(d.frame)
 	return nil

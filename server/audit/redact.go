@@ -180,12 +180,12 @@ func (r *redactor) nested() {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return
 	}
-	clear := string(redactJSON([]byte(text)))
-	if clear == text {
+	shown := string(redactJSON([]byte(text)))
+	if shown == text {
 		r.at = end
 		return
 	}
-	quoted, err := json.Marshal(clear)
+	quoted, err := json.Marshal(shown)
 	if err != nil {
 		quoted = []byte(redacted)
 	}

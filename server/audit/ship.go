@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	"github.com/signalbox-ai/signalbox/server/storage"
 )
 
@@ -27,17 +23,18 @@ const (
 	lastRetry  = 5 * time.Second
 	// lastFlush is how long Run goes on after its context ended.
 	lastFlush = 5 * time.Second
-	// adoptInterval is how often the folders of other processes are looked at.
+	// adoptInterval is the interval of Log.adoptEvery outside of tests.
 	adoptInterval = time.Minute
 )
 
 // shipUntil ships until ctx ends, and then once more for what is left.
 func (l *Log) shipUntil(ctx context.Context) {
-	adopt := time.NewTicker(adoptInterval)
+	adopt := time.NewTicker(l.adoptEvery)
 	defer adopt.Stop()
 	for ctx.Err() == nil {
 		if err := l.shipAll(ctx); err != nil && ctx.Err() == nil {
 			l.params.Log.ErrorContext(ctx, "the audit spool cannot be read", "error", err)
+			wait(ctx, lastRetry)
 		}
 		select {
 		case <-l.spool.wake:
@@ -72,11 +69,23 @@ func (l *Log) adopt() error {
 
 // shipAll ships everything that there is, older processes first.
 func (l *Log) shipAll(ctx context.Context) error {
+	defer l.release()
 	for len(l.abandoned) > 0 {
-		if err := l.shipFolder(ctx, l.abandoned[0]); err != nil {
+		folder := l.abandoned[0]
+		err := l.shipFolder(ctx, folder)
+		if ctx.Err() != nil {
 			return err
 		}
 		l.abandoned = l.abandoned[1:]
+		if err != nil {
+			// It must not hold up our own records; adopt will try it again.
+			l.params.Log.ErrorContext(ctx, "abandoned audit records cannot be read", "folder", folder.path, "error", err)
+			_, size, _ := folder.segments() // what cannot be listed is not counted
+			l.spool.bytes.Add(-size)
+			if err := folder.release(); err != nil {
+				return fmt.Errorf("leave a folder: %w", err)
+			}
+		}
 	}
 	for {
 		path, size, sealed, ok := l.spool.head()
@@ -138,85 +147,6 @@ func (l *Log) interrupt(ctx context.Context, writer string) (n int, err error) {
 	})
 	l.params.Metrics.Count(Interrupted, n)
 	return n, err
-}
-
-// shipFile ships a segment from the position up to size.
-func (l *Log) shipFile(ctx context.Context, path string, size int64, writer string) error {
-	data, err := l.read(path, size)
-	if err != nil {
-		return err
-	}
-	var (
-		batch []*storage.Record
-		bytes int
-		open  = len(data)
-	)
-	for len(data) > 0 {
-		found, rest, skipped, ok := nextFrame(data)
-		if skipped > 0 {
-			l.params.Metrics.Count(Torn, 1)
-			l.params.Log.WarnContext(ctx, "bytes of the audit spool are no record", "file", path, "bytes", skipped)
-		}
-		if !ok {
-			break
-		}
-		if record := l.decode(ctx, found, writer); record != nil {
-			batch = append(batch, record)
-		}
-		bytes += len(found.payload)
-		data = rest
-		if len(batch) >= batchRecords || bytes >= batchBytes {
-			if err := l.ship(ctx, batch, writer); err != nil {
-				return err
-			}
-			l.position += int64(open - len(data))
-			batch, bytes, open = batch[:0], 0, len(data)
-		}
-	}
-	if err := l.ship(ctx, batch, writer); err != nil {
-		return err
-	}
-	l.position = size
-	return nil
-}
-
-// read reads a segment from the position up to size.
-func (l *Log) read(path string, size int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read a segment: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // only read
-	length := int(size - l.position)
-	if cap(l.buffer) < length {
-		l.buffer = make([]byte, length)
-	}
-	data := l.buffer[:length]
-	if _, err := file.ReadAt(data, l.position); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read a segment: %w", err)
-	}
-	return data, nil
-}
-
-// decode reads a record. One that cannot be read is counted and left out: its frame
-// was whole, so it will not get better.
-func (l *Log) decode(ctx context.Context, found frame, writer string) *storage.Record {
-	payload := &auditv1.GetAuditEntryResponse{}
-	if err := proto.Unmarshal(found.payload, payload); err != nil {
-		l.params.Metrics.Count(Rejected, 1)
-		l.params.Log.ErrorContext(ctx, "a record of the audit spool cannot be read", "error", err)
-		return nil
-	}
-	record := &storage.Record{
-		Entry:  payload.GetEntry(),
-		Plan:   payload.GetPlan(),
-		Bodies: payload.GetBodies(),
-		Begin:  found.kind == kindBegin,
-	}
-	if record.Begin {
-		record.Writer = writer
-	}
-	return record
 }
 
 // ship gives a batch to the store, however long that takes.
@@ -289,7 +219,7 @@ func (l *Log) persist(ctx context.Context, do func() error) error {
 			l.down = true
 			l.params.Log.WarnContext(ctx, "the store does not take audit records; they wait in the spool", "error", err)
 		}
-		if !wait(ctx, delay/2+rand.N(delay/2)) {
+		if !wait(ctx, delay/2+rand.N(delay/2)) { //nolint:gosec // spread, not secret
 			return err
 		}
 	}

@@ -224,7 +224,7 @@ func TestOldRecordsAreDeleted(t *testing.T) {
 				if n < 2 {
 					c.Start = now.Add(-23 * time.Hour)
 				}
-				d := &draft{}
+				d := r.drafts.get()
 				if err := d.end(c, nil, c.Start.Add(time.Second), nil); err != nil {
 					t.Fatal(err)
 				}

@@ -64,7 +64,7 @@ func TestCallsThatReachNoProviderHaveAnEndRecordAlone(t *testing.T) {
 		call func(r *rig) *failure.Error
 		want func(*auditv1.AuditEntry) bool
 	}{
-		{"a local call", func(r *rig) *failure.Error { return r.serve(newCall(listRPC), nil, nil) },
+		{"a local call", func(r *rig) *failure.Error { return r.try(newCall(listRPC), nil, nil) },
 			func(e *auditv1.AuditEntry) bool {
 				return e.GetStatusCode() == 200 && e.GetOperation() == policyv1.Operation_OPERATION_MODELS
 			}},
@@ -99,7 +99,7 @@ func TestCallsThatReachNoProviderHaveAnEndRecordAlone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			test.call(r)
+			_ = test.call(r)
 			begins, ends := onDisk(t, r.dir)
 			if len(begins) != 0 || len(ends) != 1 {
 				t.Fatalf("%d begin and %d end records, want 0 and 1", len(begins), len(ends))
@@ -131,7 +131,7 @@ func TestAnEntryIsComplete(t *testing.T) {
 			{Model: "gpt-4o-mini", Start: after(7), Duration: 8, HTTPStatus: 500},
 		},
 	}
-	failed := r.serve(c, &chatv1.CreateChatCompletionRequest{}, func() error {
+	failed := r.try(c, &chatv1.CreateChatCompletionRequest{}, func() error {
 		c.Outcome.Admitted = after(2)
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED, "The provider failed.")
 	})

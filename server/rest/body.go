@@ -16,6 +16,7 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+	"github.com/signalbox-ai/signalbox/server/buffers"
 )
 
 // body is a request body that the front has read and decoded. It travels through
@@ -84,50 +85,94 @@ func (h *Handler) readAll(w *reply, r *http.Request) (string, error) {
 	if r.ContentLength > limit {
 		return "", tooLarge(limit)
 	}
-	deadline := http.NewResponseController(w)
-	// Only bodies without a connection's deadlines have none to set.
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime(r.ContentLength)))
-	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
-	reader := http.MaxBytesReader(w, r.Body, limit)
 	var buffer []byte
-	var err error
-	if r.ContentLength >= 0 {
-		buffer, err = h.buffers.readExactly(reader, int(r.ContentLength), &w.lease)
-	} else {
-		buffer, err = io.ReadAll(reader)
-	}
-	if err != nil {
-		var exceeded *http.MaxBytesError
-		if errors.As(err, &exceeded) {
-			return "", tooLarge(limit)
+	err := h.reading(w, r, limit, func(reader io.Reader) (err error) {
+		if r.ContentLength >= 0 {
+			buffer, err = readExactly(h.deps.Buffers, reader, int(r.ContentLength), &w.lease)
+		} else {
+			buffer, err = readToEnd(h.deps.Buffers, reader, &w.lease)
 		}
-		return "", failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request body broke off.", err)
+		return err
+	})
+	var exceeded *http.MaxBytesError
+	switch {
+	case errors.As(err, &exceeded):
+		return "", tooLarge(limit)
+	case err != nil:
+		return "", err
 	}
 	return unsafe.String(unsafe.SliceData(buffer), len(buffer)), nil //nolint:gosec // nobody writes to the buffer during the lease
 }
 
-// bodyTime is how long a body may take to come: a slow client has its time, one that
-// dribbles does not keep its call open.
-func bodyTime(length int64) time.Duration {
-	const (
-		patience  = 30 * time.Second
-		perSecond = 32 << 10
-		unknown   = 10 * time.Minute
-	)
-	if length < 0 {
-		return unknown
+// drain reads the body of a request that should have none.
+func (h *Handler) drain(w *reply, r *http.Request) error {
+	const allowed = 4 << 10
+	if r.Body == http.NoBody {
+		return nil
 	}
-	return patience + time.Duration(length/perSecond)*time.Second
+	err := h.reading(w, r, allowed, func(reader io.Reader) error {
+		_, err := io.Copy(io.Discard, reader)
+		return err
+	})
+	var exceeded *http.MaxBytesError
+	if errors.As(err, &exceeded) {
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "This route takes no body.", err)
+	}
+	return err
+}
+
+// reading reads a body to its end, as long as it keeps coming. An error that is not the
+// limit's means that it broke off.
+func (h *Handler) reading(w http.ResponseWriter, r *http.Request, limit int64, read func(io.Reader) error) error {
+	control := http.NewResponseController(w)
+	err := read(&paced{
+		from: http.MaxBytesReader(w, r.Body, limit), patience: h.deps.BodyTime,
+		extend: func(d time.Duration) { _ = control.SetReadDeadline(time.Now().Add(d)) }, // recorders have none to set
+	})
+	var exceeded *http.MaxBytesError
+	switch {
+	case err == nil:
+		// From here on silence is no fault: net/http waits for the client's leaving.
+		_ = control.SetReadDeadline(time.Time{})
+		return nil
+	case errors.As(err, &exceeded):
+		return err
+	default: // the deadline stays: net/http may read on
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request body broke off.", err)
+	}
+}
+
+// pace is how many bytes of a body must come before its client gets time for more: one
+// that is slow has its time, one that dribbles does not keep its call open.
+const pace = 256 << 10
+
+// paced is a body that must keep coming.
+type paced struct {
+	from     io.Reader
+	patience time.Duration // for the next bytes of pace
+	extend   func(time.Duration)
+	left     int
+}
+
+// Read implements io.Reader.
+func (p *paced) Read(b []byte) (int, error) {
+	if p.left <= 0 {
+		p.left = pace
+		p.extend(p.patience)
+	}
+	n, err := p.from.Read(b)
+	p.left -= n
+	return n, err //nolint:wrapcheck // readers are asked for io.EOF
 }
 
 // readExactly reads n bytes and then the end. What a claimed length alone makes us
 // allocate is bounded: the buffer grows as the bytes really come.
-func (b *buffers) readExactly(r io.Reader, n int, lease *lease) ([]byte, error) {
-	lease.take(b, min(n, firstBuffer))
+func readExactly(pool *buffers.Pool, r io.Reader, n int, lease *lease) ([]byte, error) {
+	lease.take(pool, min(n, firstBuffer))
 	filled := 0
 	for filled < n {
 		if filled == len(lease.bytes) {
-			lease.grow(b, min(n, 4*filled))
+			lease.grow(pool, min(n, 4*filled))
 		}
 		read, err := io.ReadFull(r, lease.bytes[filled:])
 		filled += read
@@ -142,13 +187,22 @@ func (b *buffers) readExactly(r io.Reader, n int, lease *lease) ([]byte, error) 
 	return lease.bytes, nil
 }
 
-// drain reads the body of a request that should have none.
-func (h *Handler) drain(w http.ResponseWriter, r *http.Request) error {
-	const allowed = 4 << 10
-	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, allowed)); err != nil {
-		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "This route takes no body.", err)
+// readToEnd reads what comes, for a body that does not tell its length.
+func readToEnd(pool *buffers.Pool, r io.Reader, lease *lease) ([]byte, error) {
+	lease.take(pool, smallestLease)
+	for filled := 0; ; {
+		if filled == len(lease.bytes) {
+			lease.grow(pool, min(4*filled, filled+max(filled/2, 4*firstBuffer)))
+		}
+		read, err := r.Read(lease.bytes[filled:])
+		filled += read
+		switch {
+		case errors.Is(err, io.EOF):
+			return lease.bytes[:filled], nil
+		case err != nil:
+			return nil, fmt.Errorf("read body: %w", err)
+		}
 	}
-	return nil
 }
 
 func tooLarge(limit int64) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
@@ -47,7 +48,7 @@ func checkHead(r *http.Request) error {
 // cleanPath accepts a path that has one meaning alone. Only an id behind
 // /v1/models/ may hold an encoded slash.
 func cleanPath(decoded, escaped string) bool {
-	if !strings.HasPrefix(decoded, "/") || strings.HasSuffix(decoded, streamVerb) {
+	if !strings.HasPrefix(decoded, "/") || strings.HasSuffix(decoded, streamVerb) || !utf8.ValidString(decoded) {
 		return false
 	}
 	for i := range len(decoded) {

@@ -200,6 +200,7 @@ func (p *reply) writeError(failed *failure.Error) {
 	b := appendEnvelope(nil, p.call.APIError(failed))
 	header.Set("Content-Length", strconv.Itoa(len(b)))
 	p.failed = failed
+	p.extend()
 	p.WriteHeader(failed.HTTPStatus())
 	_, _ = p.ResponseWriter.Write(b)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -22,6 +23,7 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/server/buffers"
 	"github.com/signalbox-ai/signalbox/server/call"
 )
 
@@ -48,13 +50,14 @@ type Deps struct {
 	Static map[string]http.Handler
 	// Limits bound request bodies.
 	Limits wire.Limits
+	// BodyTime is how long the next 256 KiB of a request body may take to come.
+	BodyTime time.Duration
 	// TrustedProxies are believed in what they say of the client's address.
 	TrustedProxies []netip.Prefix
 	// Log takes what cannot be told to a client.
 	Log *slog.Logger
-	// Spoil overwrites the buffer of a request body when its call has ended, so that
-	// tests find who still reads it.
-	Spoil bool
+	// Buffers are for request bodies.
+	Buffers *buffers.Pool
 }
 
 // Handler is the REST front.
@@ -63,8 +66,6 @@ type Handler struct {
 	routes *routes
 	mux    *runtime.ServeMux
 	gzip   *compressor
-	// buffers are for request bodies.
-	buffers buffers
 }
 
 // New assembles the projection.
@@ -74,7 +75,6 @@ func New(deps Deps) (*Handler, error) {
 		return nil, fmt.Errorf("read routes: %w", err)
 	}
 	h := &Handler{deps: deps, routes: routes, gzip: newCompressor()}
-	h.buffers.spoil = deps.Spoil
 	h.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{}),
 		runtime.WithIncomingHeaderMatcher(noHeader),
@@ -106,10 +106,9 @@ func noHeader(string) (string, bool) { return "", false }
 // ServeHTTP opens the call, reads its body, and hands it to the generated handler.
 // Whatever is refused here passes the same steps as what is refused later.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if lastOf(r) {
-		w.Header().Set("Connection", "close")
-	}
+	h.guard(w, r)
 	if static, ok := h.deps.Static[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeIdle))
 		static.ServeHTTP(w, r)
 		return
 	}
@@ -119,7 +118,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Edge = reply
 	defer func() {
 		reply.close()
-		reply.lease.end(&h.buffers)
+		reply.lease.end(h.deps.Buffers)
 	}()
 
 	message, route, err := h.enter(ctx, reply, r, c)
@@ -129,6 +128,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mux.ServeHTTP(reply, h.inner(ctx, r, route, message))
 	reply.finish()
+}
+
+// guard keeps a request from costing more than its call, before anything is known of
+// it: net/http itself reads what is left of a body that nobody wanted.
+func (h *Handler) guard(w http.ResponseWriter, r *http.Request) {
+	if lastOf(r) {
+		w.Header().Set("Connection", "close")
+	}
+	if r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.deps.BodyTime))
+	}
 }
 
 // enter finds the route, opens the call and decodes its body.

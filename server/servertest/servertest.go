@@ -66,6 +66,7 @@ type settings struct {
 	types   []providers.Type
 	extra   []call.Step
 	log     io.Writer
+	before  func(*server.Server)
 	roots   *x509.CertPool // nil: plain text
 	unready bool
 }
@@ -93,6 +94,9 @@ func Steps(steps ...call.Step) Option { return func(s *settings) { s.extra = ste
 // Log takes the gateway's log.
 func Log(w io.Writer) Option { return func(s *settings) { s.log = w } }
 
+// Before is called with the gateway before it runs.
+func Before(change func(*server.Server)) Option { return func(s *settings) { s.before = change } }
+
 // Unready does not wait until the gateway is ready.
 func Unready() Option { return func(s *settings) { s.unready = true } }
 
@@ -108,6 +112,9 @@ func Start(tb testing.TB, options ...Option) *Gateway {
 	})
 	if err != nil {
 		tb.Fatalf("start the gateway: %v", err)
+	}
+	if set.before != nil {
+		set.before(g.Server)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	g.stop = stop

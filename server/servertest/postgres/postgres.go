@@ -76,7 +76,7 @@ func Start(t testing.TB, options Options) *Cluster {
 // that only the test's own user may enter.
 func (c *Cluster) makeDir(options Options) {
 	c.t.Helper()
-	dir, err := os.MkdirTemp("", "signalbox-postgres-") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("", "signalbox-postgres-")
 	if err != nil {
 		c.t.Fatalf("make a folder for PostgreSQL: %v", err)
 	}
@@ -96,7 +96,7 @@ func (c *Cluster) makeDir(options Options) {
 			}
 		})
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user must enter
+	if err := os.Chmod(dir, 0o755); err != nil { // another user must enter
 		c.t.Fatalf("open the cluster's folder: %v", err)
 	}
 	if os.Getuid() != 0 {
@@ -132,7 +132,7 @@ func freePort(t testing.TB) int {
 	if err != nil {
 		t.Fatalf("find a free port: %v", err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
+	defer listener.Close()
 	address, _ := listener.Addr().(*net.TCPAddr)
 	return address.Port
 }
@@ -157,7 +157,7 @@ func (c *Cluster) Start() {
 	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", c.data(), //nolint:noctx // lives as long as the test
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", c.data(),
 		"-c", "listen_addresses=127.0.0.1", "-c", "port="+strconv.Itoa(c.port), "-c", "unix_socket_directories=",
 		"-c", "shared_buffers=16MB", "-c", "max_connections=200", "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB",
 		// The machine under the tests does not lose its power.
@@ -304,7 +304,7 @@ func (c *Cluster) Fill() {
 	if err != nil {
 		c.t.Fatalf("fill the disk: %v", err)
 	}
-	defer file.Close() //nolint:errcheck // it is only there to be large
+	defer file.Close()
 	for block := make([]byte, 1<<20); len(block) > 0; {
 		_, err := file.Write(block)
 		switch {

@@ -46,12 +46,8 @@ const onConflict = ` ON CONFLICT (id) DO UPDATE SET
 // statement of many rows costs a fifth less than many of one row.
 var batches = []int{32, 8, 1}
 
-// row is a record on its way into the table.
-type row struct {
-	id     string
-	state  int
-	values []any
-}
+// row is a record on its way into the table: its columns.
+type row []any
 
 // Append implements storage.AuditLog.
 func (d *DB) Append(ctx context.Context, records []*storage.Record) error {
@@ -85,9 +81,10 @@ func (d *DB) insert(ctx context.Context, rows []row) (err error) {
 		for ; len(rows) >= size; rows = rows[size:] {
 			args = args[:0]
 			for _, row := range rows[:size] {
-				args = append(args, row.values...)
+				args = append(args, row...)
 			}
-			if _, err := tx.StmtContext(ctx, d.inserts[i]).ExecContext(ctx, args...); err != nil {
+			insert := tx.StmtContext(ctx, d.inserts[i]) //nolint:sqlclosecheck // ends with the transaction
+			if _, err := insert.ExecContext(ctx, args...); err != nil {
 				return err
 			}
 		}
@@ -95,29 +92,38 @@ func (d *DB) insert(ctx context.Context, rows []row) (err error) {
 	return tx.Commit()
 }
 
-// rowsOf makes rows, one for each id, in the order of ids: two replicas that
-// write the same rows then cannot wait for each other, and one statement meets
-// no row twice.
+// rowsOf makes rows, one for each call, in the order of ids: two replicas that write
+// the same rows then cannot wait for each other, and one statement meets no row
+// twice.
 func rowsOf(records []*storage.Record) ([]row, error) {
-	rows := make([]row, 0, len(records))
-	for _, record := range records {
+	sorted := slices.Clone(records)
+	slices.SortStableFunc(sorted, func(a, b *storage.Record) int {
+		// Of two records of a call the end comes first, and is kept.
+		return cmp.Or(cmp.Compare(a.Entry.GetId(), b.Entry.GetId()), cmp.Compare(order(a), order(b)))
+	})
+	sorted = slices.CompactFunc(sorted, func(a, b *storage.Record) bool { return a.Entry.GetId() == b.Entry.GetId() })
+	rows := make([]row, 0, len(sorted))
+	for _, record := range sorted {
 		row, err := rowOf(record)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		// Of two records of a call the end comes first, and is kept.
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.state, a.state))
-	})
-	return slices.CompactFunc(rows, func(a, b row) bool { return a.id == b.id }), nil
+	return rows, nil
+}
+
+func order(record *storage.Record) int {
+	if record.Begin {
+		return 1
+	}
+	return 0
 }
 
 func rowOf(record *storage.Record) (row, error) {
 	e := record.Entry
 	if e.GetId() == "" {
-		return row{}, errors.New("the record has no id")
+		return nil, errors.New("the record has no id")
 	}
 	state := stateEnded
 	if record.Begin {
@@ -125,25 +131,25 @@ func rowOf(record *storage.Record) (row, error) {
 	}
 	entry, err := proto.Marshal(e)
 	if err != nil {
-		return row{}, fmt.Errorf("entry of %s: %w", e.GetId(), err)
+		return nil, fmt.Errorf("entry of %s: %w", e.GetId(), err)
 	}
 	var plan, bodies any
 	if record.Plan != nil {
 		if plan, err = proto.Marshal(record.Plan); err != nil {
-			return row{}, fmt.Errorf("plan of %s: %w", e.GetId(), err)
+			return nil, fmt.Errorf("plan of %s: %w", e.GetId(), err)
 		}
 	}
 	if record.Bodies != nil {
 		if bodies, err = proto.Marshal(record.Bodies); err != nil {
-			return row{}, fmt.Errorf("bodies of %s: %w", e.GetId(), err)
+			return nil, fmt.Errorf("bodies of %s: %w", e.GetId(), err)
 		}
 	}
-	return row{id: e.GetId(), state: state, values: []any{
+	return row{
 		e.GetId(), e.GetStartTime().AsTime().UnixNano(), state, record.Writer, text(e.GetRequestId()),
 		text(e.GetRequestedModel()), text(e.GetResolvedModel()), text(e.GetProvider()), text(e.GetMethod()),
 		text(e.GetPath()), e.GetStatusCode(), text(e.GetErrorType()), int32(e.GetReason()), e.GetStream(),
 		text(e.GetKeyId()), text(e.GetOwner()), entry, plan, bodies,
-	}}, nil
+	}, nil
 }
 
 // text makes a text that both databases take and find again: PostgreSQL refuses
@@ -166,6 +172,7 @@ func text(s string) string {
 // transaction, which may hold the only connection.
 func (d *DB) prepareInserts(ctx context.Context) error {
 	for len(d.inserts) < len(batches) {
+		//nolint:sqlclosecheck // ends with the database
 		insert, err := d.writer.PrepareContext(ctx, d.dialect.insert(batches[len(d.inserts)]))
 		if err != nil {
 			return fmt.Errorf("prepare a statement: %w", err)

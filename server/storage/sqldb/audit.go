@@ -39,7 +39,7 @@ func (d *DB) list(ctx context.Context, query storage.AuditQuery) (storage.AuditP
 	if err != nil {
 		return storage.AuditPage{}, err
 	}
-	defer rows.Close() //nolint:errcheck // Err below has what went wrong
+	defer rows.Close() // Err below has what went wrong
 	for rows.Next() {
 		entry, err := scanEntry(rows)
 		if err != nil {

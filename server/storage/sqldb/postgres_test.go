@@ -50,8 +50,10 @@ func TestPostgreSQLThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the cluster ends as well
 	if _, err := conn.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, true)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	secret := "CANARY-password"
@@ -63,6 +65,7 @@ func TestPostgreSQLThatCannotBeUsed(t *testing.T) {
 		{"a newer schema", newer, "schema version 9000, and this version of signalbox knows 1 at most"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			db, err := sqldb.Open(t.Context(), params(&configv1.Storage{DatabaseUrl: test.url}))
 			if err == nil {
 				_ = db.Close() // the test fails anyway

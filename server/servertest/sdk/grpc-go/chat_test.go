@@ -158,8 +158,8 @@ func TestToolsInStreams(t *testing.T) {
 	}
 	name, text, pieces := "", "", 0
 	for _, m := range messages {
-		for _, call := range m.GetChunk().GetChoices()[0:min(1, len(m.GetChunk().GetChoices()))] {
-			for _, piece := range call.GetDelta().GetToolCalls() {
+		for _, choice := range m.GetChunk().GetChoices() {
+			for _, piece := range choice.GetDelta().GetToolCalls() {
 				if piece.Index == nil || piece.GetIndex() != 0 {
 					t.Errorf("a piece is %v", piece)
 				}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,6 +23,8 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/server/servertest/sdk/stack"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // answer is what the provider says to "Hello".
 const answer = "You said: Hello"
@@ -78,7 +81,7 @@ func say(text string) *chatv1.ChatCompletionParams {
 // faulty is say("Hello") that the provider answers by a script.
 func faulty(script string) *chatv1.ChatCompletionParams {
 	params, marker := say("Hello"), stack.Fault(script)
-	params.User = &marker //nolint:staticcheck // the provider's script travels in it
+	params.User = &marker
 	return params
 }
 

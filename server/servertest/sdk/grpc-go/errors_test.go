@@ -46,11 +46,13 @@ func TestErrors(t *testing.T) {
 			}
 
 			ctx, id = named(t)
-			messages, err := drain(open(ctx, t, test.params))
-			if test.options == nil {
-				failure(t, err, id, test.want)
+			stream, err := chat(t).StreamChatCompletion(ctx, &chatv1.StreamChatCompletionRequest{Params: test.params, Options: test.options})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if test.options == nil && len(messages) != 0 {
+			messages, err := drain(stream)
+			failure(t, err, id, test.want)
+			if len(messages) != 0 {
 				t.Errorf("a refused stream has %v", messages)
 			}
 		})

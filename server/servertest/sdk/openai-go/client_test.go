@@ -13,9 +13,12 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/ssestream"
+	"go.uber.org/goleak"
 
 	"github.com/signalbox-ai/signalbox/server/servertest/sdk/stack"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // answer is what the provider says to "Hello".
 const answer = "You said: Hello"
