@@ -2,14 +2,18 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/call"
@@ -37,15 +41,40 @@ func validate(validator protovalidate.Validator, limits wire.Limits) call.Step {
 		if err := validator.Validate(message); err != nil {
 			return err //nolint:wrapcheck // coded by its type
 		}
-		if c.Entrance != auditv1.Entrance_ENTRANCE_GRPC {
-			return nil
-		}
 		params := paramsOf(message)
 		if params == nil {
 			return nil
 		}
-		return codec.CheckChatCompletionParams(params, limits)
+		if c.Entrance == auditv1.Entrance_ENTRANCE_GRPC {
+			if err := codec.CheckChatCompletionParams(params, limits); err != nil {
+				return err
+			}
+		}
+		return checkSpelling(params)
 	}}
+}
+
+// checkSpelling refuses members that are known but for their case, "Model": a provider
+// that does not look at case would be asked for another model than the one that was
+// planned and allowed.
+func checkSpelling(params *chatv1.ChatCompletionParams) error {
+	if params.GetExtraJson() == "" {
+		return nil
+	}
+	var err error
+	fields := params.ProtoReflect().Descriptor().Fields()
+	wire.Held(params.GetExtraJson(), func(name string) uint64 {
+		folded := strings.ToLower(strings.ToUpper(name))
+		if folded != name && fields.ByName(protoreflect.Name(folded)) != nil {
+			err = &failure.Error{
+				Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
+				Message: fmt.Sprintf("The request is invalid: %q must be written %q.", name, folded),
+				Param:   name,
+			}
+		}
+		return 0
+	})
+	return err
 }
 
 // paramsOf is the chat completion in a request. Nil: there is none.

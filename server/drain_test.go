@@ -28,7 +28,7 @@ import (
 func marked(script string) func(*chatv1.ChatCompletionParams) {
 	return func(params *chatv1.ChatCompletionParams) {
 		user := "fault/" + script
-		params.User = &user //nolint:staticcheck // the marker of the test upstream
+		params.User = &user
 	}
 }
 
@@ -290,5 +290,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if err := p.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("the program ended with %v", err)
 	}
-	<-ended
+	if err := <-ended; status.Code(err) != codes.Unavailable {
+		t.Errorf("the call ended with %v", err)
+	}
 }

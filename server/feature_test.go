@@ -59,7 +59,7 @@ func leave(t *testing.T, stream bool, steps ...call.Step) trace {
 	up := providertest.Start(t)
 	gw := servertest.Start(t, servertest.Upstream(up), servertest.Steps(steps...))
 	a := ask{id: "feature", stream: stream, change: func(params *chatv1.ChatCompletionParams) {
-		params.MaxTokens = proto.Int32(100) //nolint:staticcheck // what older clients send
+		params.MaxTokens = proto.Int32(100) // what older clients send
 		params.Model = "gpt-5-mini"
 		params.ToolsJson = `[{"type":"function","function":{"name":"f"}}]`
 	}}

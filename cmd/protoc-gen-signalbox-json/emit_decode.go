@@ -81,7 +81,7 @@ func (f *file) kinds(m *message, mem *member) []string {
 		out = append(out, fmt.Sprintf(" || d.Deferred(&m.%s)", twin.GoName))
 	}
 	text := mem.text()
-	if mem.emitNull() || f.model.nullUnset(mem) || (!m.extra && text == nil) {
+	if mem.emitNull() || mem.nullUnset() || (!m.extra && text == nil) {
 		out = append(out, " || d.Null()")
 	}
 	if text != nil {
@@ -179,6 +179,6 @@ func (f *file) arms(m *message) {
 
 // nullUnset says whether a null leaves the member unset although none is written
 // for it.
-func (m *model) nullUnset(mem *member) bool {
-	return mem.find(func(f *field) bool { return m.nulls[string(f.Desc.FullName())] }) != nil
+func (mem *member) nullUnset() bool {
+	return mem.find(func(f *field) bool { return f.shape.GetNullUnset() }) != nil
 }

@@ -3,13 +3,9 @@
 // signalbox.wire.v1.
 //
 // It needs all files in one run, for one function chooses among all messages.
-//
-// Its one parameter, `null_unset=<message>.<field>`, names a field that a null
-// leaves unset although no null is written for it. It may be repeated.
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
@@ -17,26 +13,16 @@ import (
 )
 
 func main() {
-	nulls := make(map[string]bool)
-	options := protogen.Options{
-		ParamFunc: func(name, value string) error {
-			if name != "null_unset" {
-				return fmt.Errorf("unknown parameter %q", name)
-			}
-			nulls[value] = true
-			return nil
-		},
-	}
-	options.Run(func(plugin *protogen.Plugin) error {
+	protogen.Options{}.Run(func(plugin *protogen.Plugin) error {
 		plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL)
-		return generate(plugin, nulls)
+		return generate(plugin)
 	})
 }
 
 // generate writes one file for each proto file that has messages, one for the
 // enums, and one that chooses among all messages.
-func generate(plugin *protogen.Plugin, nulls map[string]bool) error {
-	model, err := newModel(plugin, nulls)
+func generate(plugin *protogen.Plugin) error {
+	model, err := newModel(plugin)
 	if err != nil {
 		return err
 	}

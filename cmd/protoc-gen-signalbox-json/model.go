@@ -26,7 +26,6 @@ type model struct {
 	messages map[protoreflect.FullName]*message
 	enums    map[protoreflect.FullName]*protogen.Enum
 	aliases  map[protogen.GoImportPath]string
-	nulls    map[string]bool
 }
 
 // source is one proto file that has messages.
@@ -67,12 +66,11 @@ type field struct {
 
 const extraField = "extra_json"
 
-func newModel(plugin *protogen.Plugin, nulls map[string]bool) (*model, error) {
+func newModel(plugin *protogen.Plugin) (*model, error) {
 	m := &model{
 		messages: make(map[protoreflect.FullName]*message),
 		enums:    make(map[protoreflect.FullName]*protogen.Enum),
 		aliases:  make(map[protogen.GoImportPath]string),
-		nulls:    maps.Clone(nulls),
 	}
 	for _, f := range plugin.Files {
 		m.aliases[f.GoImportPath] = string(f.GoPackageName)

@@ -138,10 +138,11 @@ func (l *Log) close() error {
 // take.
 const forceInterval = 100 * time.Millisecond
 
-// forceEach forces the spool to the disk at the interval.
+// forceEach forces the spool to the disk at the interval, and tells how full it is.
 func (l *Log) forceEach(ctx context.Context) {
 	tick := time.NewTicker(forceInterval)
 	defer tick.Stop()
+	var mark int64
 	for {
 		select {
 		case <-tick.C:
@@ -152,6 +153,22 @@ func (l *Log) forceEach(ctx context.Context) {
 			l.params.Metrics.Count(SyncFailed, 1)
 			l.params.Log.ErrorContext(ctx, "the audit spool cannot be forced to the disk", "error", err)
 		}
-		l.params.Metrics.Spool(l.spool.bytes.Load(), l.spool.limit)
+		bytes := l.spool.bytes.Load()
+		l.params.Metrics.Spool(bytes, l.spool.limit)
+		if now := markOf(bytes, l.spool.limit); now != mark {
+			mark = now
+			l.params.Log.WarnContext(ctx, "the audit spool has passed a mark", "percent", mark, "bytes", bytes, "limit", l.spool.limit)
+		}
 	}
+}
+
+// markOf is the highest mark that the spool has reached, in percent. An operator is
+// told when it changes.
+func markOf(bytes, limit int64) int64 {
+	for _, mark := range []int64{roomForMost, roomForBodies, 50} {
+		if bytes >= limit/100*mark {
+			return mark
+		}
+	}
+	return 0
 }

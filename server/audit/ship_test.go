@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-
 	"os"
 	"path/filepath"
 	"slices"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -42,6 +43,8 @@ func (g *GRPC) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	}
 	c := From(ctx)
 	defer c.Close()
+	ctx, cancel := beforeDeadline(ctx)
+	defer cancel()
 	reply, err := g.unary(ctx, c, req, next)
 	failed := g.Chain.Done(ctx, c, err)
 	// The transport is ours; it refuses headers only after they are sent.
@@ -76,7 +79,8 @@ func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 	if exempt(info.FullMethod) {
 		return next(srv, ss)
 	}
-	ctx := ss.Context()
+	ctx, cancel := beforeDeadline(ss.Context())
+	defer cancel()
 	c := From(ctx)
 	defer c.Close()
 	stream := &serverStream{ServerStream: ss, ctx: ctx, call: c, chain: g.Chain}
@@ -93,6 +97,21 @@ func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 		return c.Status(failed).Err()
 	}
 	return nil
+}
+
+// maxAhead is the most by which a call ends before its deadline.
+const maxAhead = 20 * time.Millisecond
+
+// beforeDeadline ends a call a moment before its deadline. At the deadline itself
+// grpc-go resets the stream without a status, which some clients take for a
+// cancellation, and cancels the context, so that nobody knows any more why.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	ahead := min(time.Until(deadline)/100, maxAhead)
+	return context.WithDeadline(ctx, deadline.Add(-ahead))
 }
 
 // Unknown handles RPCs that no service has. The chain refuses them before; what comes

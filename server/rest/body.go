@@ -88,7 +88,9 @@ func (h *Handler) readAll(w *reply, r *http.Request) (string, error) {
 	var buffer []byte
 	err := h.reading(w, r, limit, func(reader io.Reader) (err error) {
 		if r.ContentLength >= 0 {
-			buffer, err = readExactly(h.deps.Buffers, reader, int(r.ContentLength), &w.lease)
+			first, release := h.claim(int(r.ContentLength))
+			defer release()
+			buffer, err = readExactly(h.deps.Buffers, reader, int(r.ContentLength), first, &w.lease)
 		} else {
 			buffer, err = readToEnd(h.deps.Buffers, reader, &w.lease)
 		}
@@ -165,10 +167,21 @@ func (p *paced) Read(b []byte) (int, error) {
 	return n, err //nolint:wrapcheck // readers are asked for io.EOF
 }
 
+// claim says how large the first buffer for a body of n bytes may be, of which none has
+// come. Many claims at a time get little each: lengths cost a client nothing.
+func (h *Handler) claim(n int) (first int, release func()) {
+	first = min(n, firstBuffer)
+	if h.claimed.Add(int64(first)) > maxClaimed {
+		h.claimed.Add(-int64(first))
+		return min(n, smallestLease), func() {}
+	}
+	return first, func() { h.claimed.Add(-int64(first)) }
+}
+
 // readExactly reads n bytes and then the end. What a claimed length alone makes us
-// allocate is bounded: the buffer grows as the bytes really come.
-func readExactly(pool *buffers.Pool, r io.Reader, n int, lease *lease) ([]byte, error) {
-	lease.take(pool, min(n, firstBuffer))
+// allocate is bounded: the first buffer grows as the bytes really come.
+func readExactly(pool *buffers.Pool, r io.Reader, n, first int, lease *lease) ([]byte, error) {
+	lease.take(pool, first)
 	filled := 0
 	for filled < n {
 		if filled == len(lease.bytes) {

@@ -5,6 +5,8 @@ import "github.com/signalbox-ai/signalbox/server/buffers"
 const (
 	// firstBuffer is the most that is leased before a byte of the body has come.
 	firstBuffer = 2 << 20
+	// maxClaimed is the most that is leased in this way at a time, by all calls together.
+	maxClaimed = 32 << 20
 	// smallestLease is the size from which a buffer is worth giving back.
 	smallestLease = 32 << 10
 )

@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -23,6 +25,12 @@ import (
 // They are the scalar fields of a request without a body, those of its `filter`
 // without the filter's name, and `provider` of its `options`.
 type queryParser struct{}
+
+// setQueryParser makes it grpc-gateway's, once: that keeps its parser in a variable
+// of its package, for all muxes, which may serve while another one is made.
+var setQueryParser = sync.OnceFunc(func() { //nolint:gochecknoglobals // the other side is one
+	runtime.SetQueryParameterParser(queryParser{})(nil)
+})
 
 // Parse sets the fields. filter holds the path's and the body's fields, which the
 // query must not touch.

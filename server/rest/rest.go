@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -66,6 +67,8 @@ type Handler struct {
 	routes *routes
 	mux    *runtime.ServeMux
 	gzip   *compressor
+	// claimed is what is leased for bodies that have not come yet.
+	claimed atomic.Int64
 }
 
 // New assembles the projection.
@@ -75,6 +78,7 @@ func New(deps Deps) (*Handler, error) {
 		return nil, fmt.Errorf("read routes: %w", err)
 	}
 	h := &Handler{deps: deps, routes: routes, gzip: newCompressor()}
+	setQueryParser()
 	h.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{}),
 		runtime.WithIncomingHeaderMatcher(noHeader),
@@ -85,7 +89,6 @@ func New(deps Deps) (*Handler, error) {
 		runtime.WithStreamErrorHandler(h.streamError),
 		runtime.WithRoutingErrorHandler(h.routingError),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
-		runtime.SetQueryParameterParser(&queryParser{}),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableChunkedEncoding(),

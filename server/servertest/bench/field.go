@@ -226,7 +226,7 @@ func (f *field) audited(ctx context.Context) (time.Duration, error) {
 			return err
 		}
 		recorded, shipped := counter(text, "signalbox_audit_records_total"), counter(text, "signalbox_audit_shipped_total")
-		if shed := counter(text, "signalbox_audit_shed_total"); shed > 0 || recorded < 2*f.sent || shipped < recorded {
+		if shed := counter(text, "signalbox_audit_shed_total"); shed > 0 || recorded < 2*f.sent || shipped < f.sent {
 			return fmt.Errorf("of %d calls, %d begins and ends are recorded, %d are in the store, %d are lost", f.sent, recorded, shipped, shed)
 		}
 		return nil

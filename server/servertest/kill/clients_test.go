@@ -113,7 +113,7 @@ func (c *clients) restStream(ctx context.Context, id, script string) error {
 func (c *clients) outgoing(ctx context.Context, id, script string) (context.Context, *chatv1.ChatCompletionParams) {
 	marker := "fault/" + script
 	params := &chatv1.ChatCompletionParams{Model: model, MessagesJson: `[{"role":"user","content":"Hello"}]`}
-	params.User = &marker //nolint:staticcheck // the marker of the test upstream
+	params.User = &marker
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+servertest.MasterKey, "x-request-id", id), params
 }
 

@@ -50,7 +50,7 @@ says() { # pid file pattern
 }
 
 key=sk-upstream-of-the-sdk-suites
-touch "$STACK_DIR/upstream.out" "$UPSTREAM_LOG"
+touch "$UPSTREAM_LOG" "$STACK_DIR"/{upstream,gateway}.{out,err} # tail follows what is there
 (exec "$root/.tools/sdk/fakeopenai" -key "$key" -log "$UPSTREAM_LOG") \
 	>"$STACK_DIR/upstream.out" 2>"$STACK_DIR/upstream.err" &
 upstream=$!
@@ -79,7 +79,8 @@ SIGNALBOX_REST=$(sed 's/.*"rest":"\([^"]*\)".*/\1/' <<<"$serving")
 SIGNALBOX_GRPC=$(sed 's/.*"grpc":"\([^"]*\)".*/\1/' <<<"$serving")
 OPENAI_BASE_URL=http://$SIGNALBOX_REST/v1
 export OPENAI_API_KEY OPENAI_BASE_URL SIGNALBOX_REST SIGNALBOX_GRPC no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
-curl --silent --show-error --fail --output /dev/null --noproxy '*' \
-	--retry 30 --retry-delay 1 --retry-connrefused --max-time 60 "http://$SIGNALBOX_REST/health/ready"
+curl --silent --fail --output /dev/null --noproxy '*' \
+	--retry 30 --retry-delay 1 --retry-connrefused --max-time 60 "http://$SIGNALBOX_REST/health/ready" ||
+	{ echo "the gateway does not become ready" >&2; exit 1; }
 
 "$@"

@@ -3804,13 +3804,13 @@ const file_signalbox_chat_v1_chat_proto_rawDesc = "" +
 	"\r_audio_tokensB\x1d\n" +
 	"\x1b_accepted_prediction_tokensB\x1d\n" +
 	"\x1b_rejected_prediction_tokensB\x0e\n" +
-	"\f_text_tokens\"\xf9\x03\n" +
+	"\f_text_tokens\"\x81\x04\n" +
 	"\x13ChatCompletionChunk\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\acreated\x18\x02 \x01(\x03R\acreated\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12@\n" +
-	"\achoices\x18\x04 \x03(\v2\x1e.signalbox.chat.v1.ChunkChoiceB\x06\xa2\xbb\x18\x02(\x01R\achoices\x128\n" +
-	"\x05usage\x18\x05 \x01(\v2\".signalbox.chat.v1.CompletionUsageR\x05usage\x12&\n" +
+	"\achoices\x18\x04 \x03(\v2\x1e.signalbox.chat.v1.ChunkChoiceB\x06\xa2\xbb\x18\x02(\x01R\achoices\x12@\n" +
+	"\x05usage\x18\x05 \x01(\v2\".signalbox.chat.v1.CompletionUsageB\x06\xa2\xbb\x18\x02P\x01R\x05usage\x12&\n" +
 	"\fservice_tier\x18\x06 \x01(\tH\x00R\vserviceTier\x88\x01\x01\x122\n" +
 	"\x12system_fingerprint\x18\a \x01(\tH\x01R\x11systemFingerprint\x88\x01\x01\x12%\n" +
 	"\vobfuscation\x18\b \x01(\tH\x02R\vobfuscation\x88\x01\x01\x12/\n" +

@@ -31,7 +31,7 @@
 //   received. Nothing is ever dropped because it is unknown. A member that has
 //   a field may stand there only while that field is unset; this is how an
 //   explicit null, or a value of an unexpected kind, is kept.
-// - A null read into a field marked `emit_null` means unset. Any other null, and
+// - A null read into a field marked `emit_null` or `null_unset` means unset. Any other null, and
 //   an empty list or object in a request, is kept in `extra_json`, since the
 //   field cannot tell it from absence.
 // - No member that the message has a field for may stand in `extra_json`
@@ -157,7 +157,9 @@ type FieldShape struct {
 	Derived bool `protobuf:"varint,8,opt,name=derived,proto3" json:"derived,omitempty"`
 	// Whether a whole number is written with a decimal point, "1.0", as OpenAI
 	// does for `temperature`.
-	DecimalPoint  bool `protobuf:"varint,9,opt,name=decimal_point,json=decimalPoint,proto3" json:"decimal_point,omitempty"`
+	DecimalPoint bool `protobuf:"varint,9,opt,name=decimal_point,json=decimalPoint,proto3" json:"decimal_point,omitempty"`
+	// Whether a null is read as unset although none is written for it.
+	NullUnset     bool `protobuf:"varint,10,opt,name=null_unset,json=nullUnset,proto3" json:"null_unset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,6 +257,13 @@ func (x *FieldShape) GetDecimalPoint() bool {
 	return false
 }
 
+func (x *FieldShape) GetNullUnset() bool {
+	if x != nil {
+		return x.NullUnset
+	}
+	return false
+}
+
 var file_signalbox_wire_v1_wire_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
@@ -298,7 +307,7 @@ const file_signalbox_wire_v1_wire_proto_rawDesc = "" +
 	"\fMessageShape\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05union\x18\x02 \x01(\bR\x05union\x12 \n" +
-	"\vtransparent\x18\x03 \x01(\bR\vtransparent\"\xfa\x01\n" +
+	"\vtransparent\x18\x03 \x01(\bR\vtransparent\"\x99\x02\n" +
 	"\n" +
 	"FieldShape\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x10\n" +
@@ -311,7 +320,10 @@ const file_signalbox_wire_v1_wire_proto_rawDesc = "" +
 	"emit_types\x18\x06 \x03(\tR\temitTypes\x12\x12\n" +
 	"\x04tags\x18\a \x03(\tR\x04tags\x12\x18\n" +
 	"\aderived\x18\b \x01(\bR\aderived\x12#\n" +
-	"\rdecimal_point\x18\t \x01(\bR\fdecimalPoint:\\\n" +
+	"\rdecimal_point\x18\t \x01(\bR\fdecimalPoint\x12\x1d\n" +
+	"\n" +
+	"null_unset\x18\n" +
+	" \x01(\bR\tnullUnset:\\\n" +
 	"\amessage\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\v2\x1f.signalbox.wire.v1.MessageShapeR\amessage:T\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\v2\x1d.signalbox.wire.v1.FieldShapeR\x05fieldB\xc8\x01\n" +
 	"\x15com.signalbox.wire.v1B\tWireProtoP\x01Z>github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1;wirev1\xa2\x02\x03SWX\xaa\x02\x11Signalbox.Wire.V1\xca\x02\x11Signalbox\\Wire\\V1\xe2\x02\x1dSignalbox\\Wire\\V1\\GPBMetadata\xea\x02\x13Signalbox::Wire::V1b\x06proto3"

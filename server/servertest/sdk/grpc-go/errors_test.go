@@ -142,7 +142,7 @@ func TestLeavingEndsTheCallAtTheProvider(t *testing.T) {
 	t.Run("a call whose deadline passes", func(t *testing.T) {
 		t.Parallel()
 		ctx, id := named(t)
-		ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		_, err := chat(t).CreateChatCompletion(ctx, &chatv1.CreateChatCompletionRequest{Params: faulty("hang")})
 		if status.Code(err) != codes.DeadlineExceeded {
@@ -156,7 +156,7 @@ func TestLeavingEndsTheCallAtTheProvider(t *testing.T) {
 		code  codes.Code
 	}{
 		"a stream that is cancelled":     {func(cancel context.CancelFunc) { cancel() }, stack.Patience, codes.Canceled},
-		"a stream whose deadline passes": {func(context.CancelFunc) {}, time.Second, codes.DeadlineExceeded},
+		"a stream whose deadline passes": {func(context.CancelFunc) {}, 2 * time.Second, codes.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

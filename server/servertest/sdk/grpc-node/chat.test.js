@@ -144,7 +144,7 @@ suite('leaving', () => {
 
   test('a call whose deadline passes ends at the provider', async () => {
     const id = newID();
-    await assert.rejects(unary(createChatCompletion, { params: say('Hello', fault('hang')) }, { id, deadline: 500 }), late);
+    await assert.rejects(unary(createChatCompletion, { params: say('Hello', fault('hang')) }, { id, deadline: 1000 }), late);
     await aborted(id);
   });
 

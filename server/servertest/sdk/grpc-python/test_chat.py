@@ -132,7 +132,7 @@ class Leaving(GatewayTest):
     def test_a_call_whose_deadline_passes_ends_at_the_provider(self):
         request_id = new_id()
         with self.assertRaises(grpc.RpcError) as caught:
-            self.chat.CreateChatCompletion(unary(user=fault("hang")), **named(request_id, timeout=0.5))
+            self.chat.CreateChatCompletion(unary(user=fault("hang")), **named(request_id, timeout=1))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
         self.assert_aborted(request_id)
 

@@ -131,7 +131,7 @@ func TestLeavingEndsTheCallAtTheProvider(t *testing.T) {
 	t.Run("a call that takes too long", func(t *testing.T) {
 		t.Parallel()
 		id := stack.NewID()
-		_, err := c.Chat.Completions.New(t.Context(), faulty("hang"), named(id), option.WithRequestTimeout(500*time.Millisecond))
+		_, err := c.Chat.Completions.New(t.Context(), faulty("hang"), named(id), option.WithRequestTimeout(time.Second))
 		cancelled(t, err)
 		s.AwaitAborted(t, id)
 	})

@@ -98,6 +98,14 @@ suite('retries', () => {
     assert.equal(more.length, 0);
   });
 
+  test('a wait that would freeze the SDK is cut', async () => {
+    await assert.rejects(once.chat.completions.create(say('Hello', fault('status=429,retry-after=3600'))), (e) => {
+      assert.ok(e instanceof OpenAI.RateLimitError);
+      assert.equal(e.headers.get('retry-after'), '120');
+      return true;
+    });
+  });
+
   test('the SDK does not try again what no retry can mend', async () => {
     const { id, options } = named();
     const request = say('Hello', fault('status=429,type=insufficient_quota,code=insufficient_quota'));
@@ -162,7 +170,7 @@ suite('leaving', () => {
 
   test('a call that takes too long ends at the provider', async () => {
     const { id, options } = named();
-    const call = once.chat.completions.create(say('Hello', fault('hang')), { ...options, timeout: 500 });
+    const call = once.chat.completions.create(say('Hello', fault('hang')), { ...options, timeout: 1000 });
     await assert.rejects(call, OpenAI.APIConnectionTimeoutError);
     await aborted(id);
   });
