@@ -220,12 +220,21 @@ func TestStopDoesNotWaitForWatches(t *testing.T) {
 	}
 }
 
-// The program, with many streams, on SIGTERM: those that can finish do, the others are
-// told, every call has its record, and the exit code is 0.
-func TestProgramStopsInOrder(t *testing.T) {
+func TestProgramHeedsSignals(t *testing.T) {
 	t.Parallel()
-	const each = 50
 	program := servertest.Build(t)
+	for name, test := range map[string]func(*testing.T, string){"SIGTERM": stopsInOrder, "SIGTERM twice": endsAtOnce} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, program)
+		})
+	}
+}
+
+// Of many streams, those that can finish do, the others are
+// told, every call has its record, and the exit code is 0.
+func stopsInOrder(t *testing.T, program string) {
+	const each = 50
 	dir := t.TempDir()
 	up := providertest.Start(t)
 	p := servertest.Launch(t, program, servertest.Upstream(up), servertest.Env("SIGNALBOX_DATA_DIR", dir),
@@ -269,10 +278,9 @@ func TestProgramStopsInOrder(t *testing.T) {
 }
 
 // Who has no patience sends a second signal.
-func TestSecondSignalEndsAtOnce(t *testing.T) {
-	t.Parallel()
+func endsAtOnce(t *testing.T, program string) {
 	up := providertest.Start(t)
-	p := servertest.Launch(t, servertest.Build(t), servertest.Upstream(up), servertest.File("server:\n  drain_timeout: 600s\n"))
+	p := servertest.Launch(t, program, servertest.Upstream(up), servertest.File("server:\n  drain_timeout: 600s\n"))
 	gw := p.Connect(t)
 	ended := make(chan error, 1)
 	go func() {

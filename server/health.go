@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc/health"
@@ -17,6 +18,7 @@ type readiness struct {
 	catalog  *catalog.Catalog
 	grpc     *health.Server
 	stopping atomic.Bool
+	mu       sync.Mutex
 }
 
 // report is the body of /health/ready.
@@ -57,13 +59,17 @@ func (r *readiness) stop() {
 	r.update()
 }
 
-// update tells gRPC's health service what /health/ready would say.
-func (r *readiness) update() {
+// update tells gRPC's health service what /health/ready would say, and returns it.
+func (r *readiness) update() bool {
 	status := healthv1.HealthCheckResponse_NOT_SERVING
-	if r.report().Ready {
+	r.mu.Lock() // who looked before a stop must not tell after it
+	defer r.mu.Unlock()
+	ready := r.report().Ready
+	if ready {
 		status = healthv1.HealthCheckResponse_SERVING
 	}
 	r.grpc.SetServingStatus("", status)
+	return ready
 }
 
 // live answers that the process lives.

@@ -17,18 +17,21 @@ import (
 func TestProviderMisbehaves(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			f.run(t)
-		})
+		for _, transport := range []string{"HTTP_VERSION_1", "HTTP_VERSION_2"} { // two clients, of which neither may be worse
+			t.Run(f.name+", "+transport, func(t *testing.T) {
+				t.Parallel()
+				f.run(t, transport)
+			})
+		}
 	}
 }
 
 // run makes the four calls of a row, one after the other, and sees after each that
 // the next one is served as if nothing had been.
-func (f fault) run(t *testing.T) {
+func (f fault) run(t *testing.T, transport string) {
 	up := providertest.Start(t)
-	gw := servertest.Start(t, servertest.Upstream(up), servertest.File(faultConfig+f.upstream))
+	provider := fmt.Sprintf("providers:\n  - {name: openai, base_url: %q, api_key: %s, http_version: %s}\n", up.URL(), up.Key(), transport)
+	gw := servertest.Start(t, servertest.File(faultConfig+f.upstream+provider))
 	script, err := providertest.ParseScript(f.script)
 	if err != nil {
 		t.Fatal(err)

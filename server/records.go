@@ -48,12 +48,14 @@ func (m auditMetrics) Count(counter audit.Counter, n int) {
 	switch counter {
 	case audit.Begun, audit.Ended:
 		m.to.Recorded(n)
-	case audit.ShedBegun, audit.ShedEnded:
+	case audit.ShedBegun, audit.ShedEnded, audit.Rejected:
 		m.to.Shed(n)
 	case audit.Shipped:
 		m.to.Shipped(n)
 	case audit.ShipFailed:
 		m.to.StoreFailed()
+	default: // none of them is on the way of a call
+		m.to.Event(string(counter), n)
 	}
 }
 

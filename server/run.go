@@ -119,17 +119,22 @@ func (s *Server) closeDoors(grpcStopped <-chan struct{}) {
 	}
 }
 
-// watchReadiness keeps gRPC's health service up to date.
+// watchReadiness keeps gRPC's health service up to date. It looks more often while
+// somebody may wait for the gateway to become ready.
 func (s *Server) watchReadiness(ctx context.Context) error {
-	const interval = 250 * time.Millisecond
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+	const eager, calm = 10 * time.Millisecond, 250 * time.Millisecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		s.ready.update()
 		select {
-		case <-tick.C:
+		case <-timer.C:
 		case <-ctx.Done():
 			return nil
+		}
+		if s.ready.update() {
+			timer.Reset(calm)
+		} else {
+			timer.Reset(eager)
 		}
 	}
 }

@@ -157,8 +157,17 @@ func (s *Server) openCatalog(context.Context) (err error) {
 		Config:          s.params.Config.Message.GetCatalog(),
 		Dir:             filepath.Join(s.params.Config.Message.GetStorage().GetDataDir(), "models"),
 		Log:             s.params.Log,
+		Metrics:         s.catalogMetrics(),
 	})
 	return err
+}
+
+// catalogMetrics is where the catalog counts. Nil: nowhere, as in an explanation.
+func (s *Server) catalogMetrics() catalog.Metrics {
+	if s.telemetry == nil {
+		return nil
+	}
+	return s.telemetry.Catalog()
 }
 
 func (s *Server) openAuth(context.Context) (err error) {

@@ -179,6 +179,6 @@ func (f *file) arms(m *message) {
 
 // nullUnset says whether a null leaves the member unset although none is written
 // for it.
-func (mem *member) nullUnset() bool {
-	return mem.find(func(f *field) bool { return f.shape.GetNullUnset() }) != nil
+func (m *member) nullUnset() bool {
+	return m.find(func(f *field) bool { return f.shape.GetNullUnset() }) != nil
 }

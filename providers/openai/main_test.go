@@ -21,7 +21,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/providertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(trusting{m}) }
 
 const key = providertest.DefaultKey
 

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
@@ -21,30 +23,37 @@ const (
 type breakerKey struct{ model, credential string }
 
 // breakers rest models that fail. A model gets a breaker with its first failure,
-// since without any it cannot open; healthy ones cost a look into a map.
+// since without any it cannot open: healthy ones cost a look into a map, and names
+// that callers make up and the provider refuses take no room.
 type breakers struct {
 	percent int
 	rest    time.Duration
 
 	mu    sync.RWMutex
 	all   map[breakerKey]*breaker
-	swept time.Time // when closed ones were last dropped
+	swept time.Time // when idle ones were last dropped
 }
 
-// breaker watches one model. Closed, it remembers the last outcomes; once too many
-// are failures it opens, for a rest; after that one attempt at a time finds out
-// whether to close it again.
+// breaker watches one model. Its states are failsafe-go's: closed, it remembers the
+// last outcomes; once too many are failures it opens, for a rest; after that one
+// attempt at a time finds out whether to close it again.
 type breaker struct {
-	threshold int // failures among the last breakerCalls that open it
-	rest      time.Duration
+	rest time.Duration
 
-	mu       sync.Mutex
-	outcomes [breakerCalls]bool // true: failure
-	next     int                // place of the next outcome
-	failures int                // among outcomes
-	until    time.Time          // end of the rest; zero: closed
-	probing  bool               // after the rest: an attempt is finding out
-	changes  int                // of the state: what began before one does not count after it
+	mu      sync.Mutex // held for whatever is asked of the circuit, with changes
+	circuit circuitbreaker.CircuitBreaker[any]
+	changes int // of the state: what began before one does not count after it
+}
+
+func newBreaker(percent int, rest time.Duration) *breaker {
+	b := &breaker{rest: rest}
+	b.circuit = circuitbreaker.NewBuilder[any]().
+		WithFailureThresholdRatio(uint(max(1, (percent*breakerCalls+99)/100)), breakerCalls).
+		WithSuccessThreshold(1).
+		WithDelay(rest).
+		OnStateChanged(func(circuitbreaker.StateChangedEvent) { b.changes++ }).
+		Build()
+	return b
 }
 
 // permit is the leave to make one attempt. Its outcome is reported once.
@@ -53,7 +62,6 @@ type permit struct {
 	key     breakerKey
 	breaker *breaker // nil: there was none
 	changes int
-	probe   bool
 }
 
 // admit gives a permit, or the time for which the model still rests.
@@ -65,23 +73,21 @@ func (b *breakers) admit(key breakerKey) (permit, time.Duration) {
 	if p.breaker == nil {
 		return p, 0
 	}
-	return p, p.breaker.admit(&p, time.Now())
+	return p, p.breaker.admit(&p)
 }
 
-func (b *breaker) admit(p *permit, now time.Time) time.Duration {
+func (b *breaker) admit(p *permit) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p.changes = b.changes
 	switch {
-	case b.until.IsZero():
+	case b.circuit.TryAcquirePermit():
+		p.changes = b.changes
 		return 0
-	case now.Before(b.until):
-		return b.until.Sub(now)
-	case b.probing:
+	case b.circuit.IsHalfOpen():
 		return min(b.rest, time.Second) // the outcome of the one under way is not known yet
+	default:
+		return max(b.circuit.RemainingDelay(), 1)
 	}
-	b.probing, p.probe = true, true
-	return 0
 }
 
 // report says how the attempt went; the reason is that of its failure.
@@ -99,73 +105,58 @@ func (p permit) report(success bool, reason commonv1.ErrorReason) {
 	}
 }
 
+func (p permit) count(failed bool) {
+	p.use(func(b *breaker) {
+		if failed {
+			b.circuit.RecordFailure()
+		} else {
+			b.circuit.RecordSuccess()
+		}
+	})
+}
+
 // begun says that a stream has begun, which may last: the one that was to find out
 // has found out. Its end is reported all the same.
 func (p *permit) begun() {
-	if !p.probe {
-		return
-	}
-	p.count(false)
-	p.breaker.mu.Lock()
-	defer p.breaker.mu.Unlock()
-	p.probe, p.changes = false, p.breaker.changes
+	p.use(func(b *breaker) {
+		if b.circuit.IsHalfOpen() {
+			b.circuit.RecordSuccess()
+			p.changes = b.changes
+		}
+	})
 }
 
-// drop gives the permit back: nothing was learnt.
+// drop gives the permit back: nothing was learnt. The circuit takes none back, but
+// each time it is half-opened it has one to give.
 func (p permit) drop() {
-	if !p.probe {
-		return
-	}
-	p.breaker.mu.Lock()
-	defer p.breaker.mu.Unlock()
-	if p.breaker.changes == p.changes {
-		p.breaker.probing = false
-	}
+	p.use(func(b *breaker) {
+		if b.circuit.IsHalfOpen() {
+			b.circuit.Open()
+			b.circuit.HalfOpen()
+		}
+	})
 }
 
-func (p permit) count(failed bool) {
+// use asks something of the breaker, unless its state changed since the permit was
+// given.
+func (p permit) use(ask func(*breaker)) {
 	b := p.breaker
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.changes != p.changes || !b.until.IsZero() && !p.probe:
-	case p.probe && !failed:
-		b.change(time.Time{})
-	case p.probe:
-		b.change(time.Now().Add(b.rest))
-	default:
-		b.remember(failed)
-		if b.failures >= b.threshold {
-			b.change(time.Now().Add(b.rest))
-		}
+	if b.changes == p.changes {
+		ask(b)
 	}
 }
 
-func (b *breaker) remember(failed bool) {
-	if b.outcomes[b.next] {
-		b.failures--
-	}
-	if failed {
-		b.failures++
-	}
-	b.outcomes[b.next] = failed
-	b.next = (b.next + 1) % breakerCalls
-}
-
-// change opens the breaker until a time, or closes it with nothing remembered.
-func (b *breaker) change(until time.Time) {
-	b.until, b.probing = until, false
-	b.outcomes, b.failures, b.next = [breakerCalls]bool{}, 0, 0
-	b.changes++
-}
-
-func (b *breaker) closed() bool {
+// idle says that nothing is lost with the breaker but what it remembers: it is
+// closed, or its rest is over and nobody has come since.
+func (b *breaker) idle() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.until.IsZero()
+	return b.circuit.IsClosed() || b.circuit.IsOpen() && b.circuit.RemainingDelay() == 0
 }
 
 // watch returns the model's breaker, a new one if there is none; nil when breakers
@@ -185,12 +176,12 @@ func (b *breakers) watch(key breakerKey) *breaker {
 	if len(b.all) >= maxBreakers && !b.forget() {
 		return nil
 	}
-	made := &breaker{threshold: max(1, (b.percent*breakerCalls+99)/100), rest: b.rest}
+	made := newBreaker(b.percent, b.rest)
 	b.all[key] = made
 	return made
 }
 
-// forget drops breakers that are closed, not more than once in a second. False: there
+// forget drops breakers that are idle, not more than once in a second. False: there
 // is no room.
 func (b *breakers) forget() bool {
 	if time.Since(b.swept) < time.Second {
@@ -198,7 +189,7 @@ func (b *breakers) forget() bool {
 	}
 	b.swept = time.Now()
 	for key, known := range b.all {
-		if known.closed() {
+		if known.idle() {
 			delete(b.all, key)
 		}
 	}

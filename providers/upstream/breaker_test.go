@@ -203,3 +203,47 @@ func TestBreakersAreBounded(t *testing.T) {
 		t.Errorf("%d breakers, want at most %d", n, maxBreakers)
 	}
 }
+
+// Models that failed once and are asked for no more keep no room.
+func TestBreakersThatHaveRestedMakeRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := watched(t, 50)
+		for i := range maxBreakers {
+			m.key.model = strconv.Itoa(i)
+			m.fail(10)
+		}
+		m.key.model = "another"
+		m.fail(10)
+		_ = m.admitted()             // there is no room while the others rest
+		time.Sleep(10 * time.Second) //nolint:forbidigo // in the bubble's time
+		m.fail(10)
+		_ = m.rests()
+	})
+}
+
+// BenchmarkBreaker is what the breaker costs a call that succeeds.
+func BenchmarkBreaker(b *testing.B) {
+	for name, failures := range map[string]int{"healthy": 0, "failed before": 1} {
+		b.Run(name, func(b *testing.B) {
+			all, key := &breakers{percent: 50, rest: time.Second}, breakerKey{"m1", "key"}
+			for range failures {
+				p, _ := all.admit(key)
+				p.report(false, failedReason)
+			}
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					p, _ := all.admit(key)
+					p.report(true, 0)
+				}
+			})
+		})
+	}
+	b.Run("new", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			_ = newBreaker(50, time.Second)
+		}
+	})
+}

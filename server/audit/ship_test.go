@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	"github.com/signalbox-ai/signalbox/server/storage"
 )
 
@@ -288,5 +290,79 @@ func TestABadFolderIsAnError(t *testing.T) {
 	_, err := New(Params{Dir: file, Store: nil, Config: &configv1.Audit{}, Log: nil, Metrics: nil, Encode: nil})
 	if err == nil {
 		t.Error("a file was taken for a folder")
+	}
+}
+
+// A call that never told its end, although its process stopped in order.
+func TestAnOrderlyStopLeavesWhatHasNoEnd(t *testing.T) {
+	t.Parallel()
+	dir, store := t.TempDir(), newGate(openStore(t, t.TempDir(), ""))
+	first := newRigIn(t, dir, store)
+	stop := first.run()
+	if err := first.Admit().Request(t.Context(), newCall(chatRPC), nil); err != nil {
+		t.Fatal(err)
+	}
+	store.awaitCount(t, 1)
+	stop()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := newRigIn(t, dir, store)
+	stop = second.run()
+	store.await(t, "the call is interrupted", func(entries []*auditv1.AuditEntry) bool {
+		return len(entries) == 1 && entries[0].GetInterrupted()
+	})
+	stop()
+	if bytes := second.spool.bytes.Load(); bytes != 0 {
+		t.Errorf("the spool counts %d bytes when it is empty", bytes)
+	}
+}
+
+func TestPlansOfOneDigestKeepTheirRequestIDs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	made := map[string]*planv1.ExecutionPlan{}
+	for n := range 2*maxPlans + 10 {
+		c := newCall(chatRPC)
+		c.Plan.Digest = fmt.Sprintf("digest %d", n/2)
+		c.Plan.Target.Model = c.Plan.GetDigest()
+		if n == 5 {
+			c.Plan.RequestId = ""
+		}
+		made[c.ID] = c.Plan
+		r.serve(c, nil, nil)
+	}
+	_, ends := onDisk(t, r.dir)
+	for _, end := range ends {
+		if want := made[end.GetEntry().GetId()]; !proto.Equal(end.GetPlan(), want) {
+			t.Fatalf("the plan is %v, want %v", end.GetPlan(), want)
+		}
+	}
+	if kept := r.drafts.plans.count.Load(); len(ends) != len(made) || kept > maxPlans {
+		t.Errorf("%d records of %d calls, and %d plans are remembered", len(ends), len(made), kept)
+	}
+}
+
+// An abandoned folder that cannot be read does not hold up our own records.
+func TestABrokenAbandonedFolderIsLeft(t *testing.T) {
+	t.Parallel()
+	dir, store := t.TempDir(), newGate(openStore(t, t.TempDir(), ""))
+	broken := filepath.Join(dir, "0192")
+	if err := os.MkdirAll(filepath.Join(broken, "1"+segmentSuffix, "x"), 0o700); err != nil { // a folder, not a file
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(broken, lockName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRigIn(t, dir, store)
+	stop := r.run()
+	r.chat(3)
+	store.awaitCount(t, 3)
+	stop()
+	if _, err := os.Stat(broken); err != nil {
+		t.Errorf("the folder is gone: %v", err)
+	}
+	if bytes := r.spool.bytes.Load(); bytes != 0 {
+		t.Errorf("the spool counts %d bytes when it is empty", bytes)
 	}
 }

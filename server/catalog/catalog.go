@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,7 +17,8 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 )
 
-// Params is what a Catalog is made from. All members are required but Dir.
+// Params is what a Catalog is made from. All members are required but
+// Dir and Metrics.
 type Params struct {
 	// Providers are the provider instances. Those that are a providers.Lister are
 	// asked for their models.
@@ -30,6 +32,16 @@ type Params struct {
 	Dir string
 	// Log takes what goes wrong with lists.
 	Log *slog.Logger
+	// Metrics takes what is known. Nil: nobody counts.
+	Metrics Metrics
+}
+
+// Metrics takes what is known of models. Safe for concurrent use.
+type Metrics interface {
+	// Models says how many models of an instance are known.
+	Models(provider string, n int)
+	// Refreshed says when an instance last told its models.
+	Refreshed(provider string, at time.Time)
 }
 
 // Catalog keeps the models. Safe for concurrent use.
@@ -37,6 +49,7 @@ type Catalog struct {
 	config   *configv1.Catalog
 	cards    *Cards
 	log      *slog.Logger
+	metrics  Metrics
 	cache    cache
 	snapshot atomic.Pointer[Snapshot]
 
@@ -52,7 +65,7 @@ func New(params Params) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{config: params.Config, cards: cards, log: params.Log, cache: cache{dir: params.Dir, log: params.Log}}
+	c := &Catalog{config: params.Config, cards: cards, log: params.Log, metrics: params.Metrics, cache: cache{dir: params.Dir, log: params.Log}}
 	for _, config := range params.ProviderConfigs {
 		src := &source{config: config}
 		for _, provider := range params.Providers {
@@ -79,6 +92,7 @@ func New(params Params) (*Catalog, error) {
 			c.refresh(context.Background(), src) // one without an address is in this process
 		}
 	}
+	c.report()
 	return c, nil
 }
 
@@ -118,4 +132,18 @@ func (c *Catalog) source(instance string) *source {
 func (c *Catalog) publish() {
 	c.version++
 	c.snapshot.Store(newSnapshot(c.version, c.sources, c.cards, c.snapshot.Load()))
+}
+
+// report tells the metrics what is known. The caller holds mu, or is New.
+func (c *Catalog) report() {
+	if c.metrics == nil {
+		return
+	}
+	snapshot := c.snapshot.Load()
+	for _, src := range c.sources {
+		c.metrics.Models(src.config.GetName(), len(snapshot.byInstance[src.config.GetName()]))
+		if !src.told.IsZero() {
+			c.metrics.Refreshed(src.config.GetName(), src.told)
+		}
+	}
 }

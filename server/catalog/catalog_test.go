@@ -90,6 +90,7 @@ func params(dir string, log *bytes.Buffer, configs []*configv1.Provider, listers
 		ProviderConfigs: configs,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             dir,
+		Metrics:         nil,
 		Log:             slog.New(slog.NewTextHandler(log, nil)),
 	}
 	for _, l := range listers {

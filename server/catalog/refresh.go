@@ -122,6 +122,7 @@ func (c *Catalog) refresh(ctx context.Context, src *source) bool {
 		c.publish()
 		c.log.InfoContext(ctx, "models listed", "provider", name, "models", len(list))
 	}
+	c.report()
 	return true
 }
 

@@ -51,7 +51,7 @@ func world(t testing.TB, specs ...string) *plan.Planner {
 	}
 	models, err := catalog.New(catalog.Params{
 		Providers: all, ProviderConfigs: configs, Log: slog.New(slog.DiscardHandler),
-		Config: &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)}, Dir: "",
+		Config: &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)}, Dir: "", Metrics: nil,
 	})
 	if err != nil {
 		t.Fatal(err)

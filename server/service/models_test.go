@@ -28,6 +28,7 @@ func models(t *testing.T, configs ...*configv1.Provider) (*service.Models, *cata
 		ProviderConfigs: configs,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             "",
+		Metrics:         nil,
 		Log:             slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

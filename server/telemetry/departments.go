@@ -10,6 +10,7 @@ import (
 type AuditMetrics struct {
 	recorded, shed, shipped, storeErrors prometheus.Counter
 	spoolBytes                           prometheus.Gauge
+	events                               *prometheus.CounterVec
 }
 
 func newAuditMetrics(r registrar) *AuditMetrics {
@@ -18,8 +19,14 @@ func newAuditMetrics(r registrar) *AuditMetrics {
 		shed:        r.counter("audit_shed_total", "Audit records, or their bodies, that were lost because they could not be written."),
 		shipped:     r.counter("audit_shipped_total", "Audit records moved from the spool to the store."),
 		storeErrors: r.counter("audit_store_errors_total", "Attempts to move audit records to the store that failed."),
+		events:      r.counters("audit_events_total", "What else happened to audit records.", "event"),
 		spoolBytes:  r.gauge("audit_spool_bytes", "Size of the audit spool."),
 	}
+}
+
+// Event counts what happened to records, by a name of the audit department's.
+func (m *AuditMetrics) Event(name string, n int) {
+	m.events.WithLabelValues(label(name)).Add(float64(n))
 }
 
 // Recorded counts records that were written to the spool.

@@ -45,11 +45,11 @@ type Reader struct {
 	err error // of src; delivered once the buffer has no further event
 
 	buf   []byte
-	start int // of the event that is being read; bytes before it are spent
-	pos   int // of the line to come
+	start int  // of the event that is being read; bytes before it are spent
+	pos   int  // of the line to come
 	fast  bool // the last read filled the buffer
-	scan  int // up to here that line has been searched for its end
-	end   int // of the bytes in buf
+	scan  int  // up to here that line has been searched for its end
+	end   int  // of the bytes in buf
 
 	from, to int // the line in hand, without its end; until the next read
 

@@ -1,0 +1,329 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/servertest"
+)
+
+// The tests of this file measure the memory of the whole process, so none of them is
+// parallel. What their clients and providers take is in the figures, too.
+
+// taken is what a gateway's work takes.
+type taken struct{ heap, stacks, goroutines int64 }
+
+func measure() taken {
+	live := heap()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return taken{heap: live, stacks: int64(stats.StackInuse), goroutines: int64(runtime.NumGoroutine())} //nolint:gosec // below 2^63
+}
+
+// since is what was taken in between, for each of n.
+func (now taken) since(before taken, n int) taken {
+	k := int64(n)
+	return taken{(now.heap - before.heap) / k, (now.stacks - before.stacks) / k, (now.goroutines - before.goroutines) / k}
+}
+
+// total is the memory.
+func (now taken) total() int64 { return now.heap + now.stacks }
+
+func (now taken) String() string {
+	return fmt.Sprintf("%d KiB of heap, %d KiB of stacks, %d goroutines", now.heap>>10, now.stacks>>10, now.goroutines)
+}
+
+// streamBody asks for a stream.
+func streamBody(name string) string { return servertest.ChatBody(name, "x", `"stream":true`) }
+
+// narrowly is a connection that takes little by itself, so that what a client does not
+// read stays with the gateway.
+func narrowly(t *testing.T, address string) net.Conn {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || tcp.SetReadBuffer(4<<10) != nil {
+		t.Fatal("the connection's buffer cannot be bounded")
+	}
+	return conn
+}
+
+// stall opens streams over one wire and takes nothing of them. It returns what ends
+// them.
+type stall func(t *testing.T, gw *servertest.Gateway, cert *servertest.Certificate, name string) io.Closer
+
+// stallHTTP1 is a client of REST over HTTP/1.1.
+func stallHTTP1(t *testing.T, gw *servertest.Gateway, _ *servertest.Certificate, name string) io.Closer {
+	t.Helper()
+	conn := narrowly(t, gw.Server.HTTPAddr())
+	body := streamBody(name)
+	if _, err := fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", chatHead, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// stallDirect asks the provider at a URL, past the gateway.
+func stallDirect(t *testing.T, _ *servertest.Gateway, _ *servertest.Certificate, url string) io.Closer {
+	t.Helper()
+	conn := narrowly(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/v1"))
+	body := streamBody(servertest.Trickle)
+	if _, err := fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", chatHead, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// stallHTTP2 is a client of REST over HTTP/2 and TLS, with the usual window.
+func stallHTTP2(t *testing.T, gw *servertest.Gateway, cert *servertest.Certificate, name string) io.Closer {
+	t.Helper()
+	conn := tls.Client(narrowly(t, gw.Server.HTTPAddr()), &tls.Config{
+		RootCAs: cert.Roots, ServerName: "127.0.0.1", NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
+	})
+	f := speak(t, conn)
+	f.must(f.open(1, false, restFields(chatPath)...))
+	f.must(f.WriteData(1, true, []byte(streamBody(name))))
+	return conn
+}
+
+// stallGRPC is a client of gRPC that has opened its window wide, and takes nothing.
+func stallGRPC(t *testing.T, gw *servertest.Gateway, _ *servertest.Certificate, name string) io.Closer {
+	t.Helper()
+	conn := narrowly(t, gw.Server.GRPCAddr())
+	f := speak(t, conn)
+	f.must(f.WriteWindowUpdate(0, 1<<30))
+	f.must(f.open(1, false, grpcFields(streamRPC)...))
+	f.must(f.WriteWindowUpdate(1, 1<<30))
+	f.must(f.WriteData(1, true, message(t, &chatv1.StreamChatCompletionRequest{Params: &chatv1.ChatCompletionParams{
+		Model: name, MessagesJson: `[{"role":"user","content":"x"}]`,
+	}})))
+	return conn
+}
+
+// A client that takes nothing holds its provider back: a bounded number of bytes is
+// under way, and next to nothing of it in our memory. When it leaves, all is let go.
+func TestStalledClientsCostLittle(t *testing.T) {
+	const streams = 100
+	for _, way := range []struct {
+		name   string
+		stall  stall
+		secure bool
+	}{{"REST, HTTP/1.1", stallHTTP1, false}, {"REST, HTTP/2", stallHTTP2, true}, {"gRPC", stallGRPC, false}} {
+		for _, text := range []int{100, 64 << 10} {
+			t.Run(fmt.Sprintf("%s, events of %d bytes", way.name, text), func(t *testing.T) {
+				up := servertest.StartEndless(t, text)
+				var gw *servertest.Gateway
+				var cert *servertest.Certificate
+				if way.secure {
+					gw, cert = secured(t, servertest.Endlessly(up))
+				} else {
+					gw = servertest.Start(t, servertest.Endlessly(up))
+				}
+				warm := way.stall(t, gw, cert, servertest.Torrent)
+				up.AwaitStreams(1)
+				_ = warm.Close()
+				up.AwaitStreams(0)
+				before, sent := measure(), up.Bytes()
+				var clients []io.Closer
+				for range streams {
+					clients = append(clients, way.stall(t, gw, cert, servertest.Torrent))
+				}
+				up.AwaitStreams(streams)
+				up.AwaitStill()
+				each, under := measure().since(before, streams), (up.Bytes()-sent)/streams
+				t.Logf("each of %d stalled streams: %v; the provider has sent %d KiB", streams, each, under>>10)
+				if limit := int64(128<<10 + 6*text); each.total() > limit {
+					t.Errorf("each stalled stream holds %d KiB of memory, more than %d", each.total()>>10, limit>>10)
+				}
+				if limit := int64(1 << 20); under > limit {
+					t.Errorf("%d KiB of each stalled stream are under way, more than %d", under>>10, limit>>10)
+				}
+				for _, client := range clients {
+					_ = client.Close()
+				}
+				up.AwaitStreams(0)
+				awaitGoroutines(t, before.goroutines)
+				if left := measure().since(before, streams); left.heap > 8<<10 {
+					t.Errorf("%v are left of each stream", left)
+				}
+			})
+		}
+	}
+}
+
+// awaitGoroutines waits until there are not many more than before.
+func awaitGoroutines(t *testing.T, before int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for int64(runtime.NumGoroutine()) > before+10 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("there are %d goroutines, before there were %d", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// Streams on which nothing happens, as those of models that think.
+func TestIdleStreamsCostLittle(t *testing.T) {
+	const streams = 500
+	var direct taken
+	for _, way := range []struct {
+		name  string
+		stall stall
+		limit int64 // of the gateway's own part
+	}{{"no gateway", stallDirect, 1 << 20}, {"REST", stallHTTP1, 100 << 10}, {"gRPC", stallGRPC, 100 << 10}} {
+		t.Run(way.name, func(t *testing.T) {
+			up := servertest.StartEndless(t, 20)
+			gw := servertest.Start(t, servertest.Endlessly(up))
+			if way.name == "no gateway" {
+				gw.Stop()
+			}
+			name := servertest.Trickle
+			if way.name == "no gateway" {
+				name = up.URL()
+			}
+			warm := way.stall(t, gw, nil, name)
+			up.AwaitStreams(1)
+			before := measure()
+			clients := []io.Closer{warm}
+			for range streams {
+				clients = append(clients, way.stall(t, gw, nil, name))
+			}
+			up.AwaitStreams(streams + 1)
+			up.AwaitStill()
+			each := measure().since(before, streams)
+			if direct == (taken{}) {
+				direct = each
+			}
+			own := each.total() - direct.total()
+			t.Logf("each of %d idle streams: %v, with client and provider; %d KiB without them", streams, each, own>>10)
+			if own > way.limit {
+				t.Errorf("each idle stream holds %d bytes, more than %d", own, way.limit)
+			}
+			for _, client := range clients {
+				_ = client.Close()
+			}
+			up.AwaitStreams(0)
+		})
+	}
+}
+
+// largeBody is the size of the largest requests here.
+const largeBody = 64 << 20
+
+// A large request is held once, not in copies.
+func TestLargeRequestsAreHeldOnce(t *testing.T) {
+	up := servertest.StartEndless(t, 1)
+	var live atomic.Int64
+	step := call.Step{Name: "look", Request: func(context.Context, *call.Call, proto.Message) error {
+		live.Store(heap()) // decoded, checked, planned, and not yet sent
+		return nil
+	}}
+	gw := servertest.Start(t, servertest.Endlessly(up), servertest.Steps(step))
+	body := servertest.ChatBody(servertest.Swallow, strings.Repeat("x", largeBody))
+	request := message(t, &chatv1.CreateChatCompletionRequest{Params: &chatv1.ChatCompletionParams{
+		Model: servertest.Swallow, MessagesJson: `[{"role":"user","content":"` + strings.Repeat("x", largeBody) + `"}]`,
+	}})
+	for _, way := range []struct {
+		name string
+		make func(*testing.T)
+	}{
+		{"REST, length known", func(t *testing.T) { t.Helper(); postLarge(t, gw, strings.NewReader(body)) }},
+		{"REST, length unknown", func(t *testing.T) { t.Helper(); postLarge(t, gw, struct{ io.Reader }{strings.NewReader(body)}) }},
+		{"gRPC", func(t *testing.T) { t.Helper(); callLarge(t, gw, request) }},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			before := heap()
+			peak := watchHeap(t)
+			way.make(t)
+			highest := peak() - before
+			t.Logf("a request of %d MiB: %d MiB live once it is decoded, %d MiB at the most", largeBody>>20, (live.Load()-before)>>20, highest>>20)
+			if held := live.Load() - before; held > largeBody*3/2 {
+				t.Errorf("%d MiB are live", held>>20)
+			}
+			if highest > 3*largeBody {
+				t.Errorf("%d MiB at the most", highest>>20)
+			}
+		})
+	}
+}
+
+func postLarge(t *testing.T, gw *servertest.Gateway, body io.Reader) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, gw.REST+chatPath, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+servertest.MasterKey)
+	request.Header.Set("Content-Type", "application/json")
+	reply, err := gw.Client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	if text, err := io.ReadAll(reply.Body); err != nil || reply.StatusCode != http.StatusOK {
+		t.Fatalf("got %d %.300s, %v", reply.StatusCode, text, err)
+	}
+}
+
+// callLarge sends a gRPC message frame by frame: a real client would take memory of its
+// own for it.
+func callLarge(t *testing.T, gw *servertest.Gateway, message []byte) {
+	t.Helper()
+	f := speakGRPC(t, gw)
+	f.must(f.open(1, false, grpcFields(chatRPC)...))
+	f.pour(1, message)
+	if fields, ended := f.answer(1); fields["grpc-status"] != "0" {
+		t.Fatalf("got %v, %s", fields, ended)
+	}
+}
+
+// watchHeap looks at the heap all the time, and then says how large it was at the most,
+// what is not collected yet included.
+func watchHeap(t *testing.T) func() int64 {
+	t.Helper()
+	stop, highest := make(chan struct{}), int64(0)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for {
+			metrics.Read(sample)
+			highest = max(highest, int64(sample[0].Value.Uint64())) //nolint:gosec // below 2^63
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+	})
+	return func() int64 {
+		close(stop)
+		watching.Wait()
+		return highest
+	}
+}
