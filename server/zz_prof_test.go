@@ -11,18 +11,23 @@ import (
 )
 
 func TestZZProf(t *testing.T) {
-	runtime.MemProfileRate = 1024
-	up := servertest.StartEndless(t, 64<<10)
+	runtime.MemProfileRate = 512
+	up := servertest.StartEndless(t, 20)
 	gw := servertest.Start(t, servertest.Endlessly(up))
 	var cs []io.Closer
-	for range 50 {
-		cs = append(cs, stallGRPC(t, gw, nil, servertest.Torrent))
+	st := stallHTTP1
+	if os.Getenv("WAY") == "grpc" { st = stallGRPC }
+	for range 400 {
+		cs = append(cs, st(t, gw, nil, servertest.Trickle))
 	}
-	up.AwaitStreams(50)
+	up.AwaitStreams(400)
 	up.AwaitStill()
 	t.Log(measure())
 	f, _ := os.Create("/tmp/mem.prof")
 	pprof.Lookup("heap").WriteTo(f, 0)
+	f.Close()
+	f, _ = os.Create("/tmp/gor.txt")
+	pprof.Lookup("goroutine").WriteTo(f, 1)
 	f.Close()
 	for _, c := range cs {
 		c.Close()

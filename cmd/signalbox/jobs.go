@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/signalbox-ai/signalbox/providers/builtin"
 	"github.com/signalbox-ai/signalbox/server"
@@ -49,6 +51,9 @@ func serve(args []string) error {
 	tele := cfg.Message.GetTelemetry()
 	log := telemetry.NewLogger(tele.GetLogLevel(), tele.GetLogFormat(), os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 	tuneCollector()
+	// What gRPC and grpc-gateway say by themselves: a line for each client that left.
+	debugLines := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(debugLines, debugLines, debugLines))
 	if _, err := memlimit.Set(); err != nil {
 		log.Debug("no memory limit to keep to", "error", err)
 	}

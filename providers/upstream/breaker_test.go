@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,6 +165,36 @@ func TestBreakerFindsOutAfterTheRest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Of many who come at once after the rest, one finds out: each time that the one
+// before has left without an outcome, and until one succeeds.
+func TestOneAtATimeFindsOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := watched(t, 50)
+		m.fail(10)
+		time.Sleep(10 * time.Second) //nolint:forbidigo // in the bubble's time
+		for range 3 {
+			given := make(chan permit, 64)
+			var all sync.WaitGroup
+			for range cap(given) {
+				all.Go(func() {
+					if p, rest := m.all.admit(m.key); rest == 0 {
+						given <- p
+					}
+				})
+			}
+			all.Wait()
+			if len(given) != 1 {
+				t.Fatalf("%d find out at once", len(given))
+			}
+			(<-given).report(false, leftReason)
+		}
+		m.succeed(1)
+		m.fail(9)
+		_ = m.admitted()
+	})
 }
 
 func TestLongStreamKeepsNobodyWaiting(t *testing.T) {
