@@ -42,7 +42,7 @@ const (
 	headerSlack     = 4 << 10
 	streamWindow    = 256 << 10
 	connWindow      = 1 << 20
-	sendBuffer      = 128 << 10
+	sendBuffer      = 64 << 10
 	readHeaderTime  = 10 * time.Second
 	bodyTime        = 30 * time.Second
 	idleConnection  = 120 * time.Second
@@ -138,6 +138,7 @@ func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer
 	cfg := s.params.Config.Message.GetServer()
 	options := []grpc.ServerOption{
 		experimental.BufferPool(s.buffers), // gRPC's own clears each before its use
+		grpc.ForceServerCodecV2(protobuf{s.buffers}),
 		grpc.StatsHandler(chain),
 		grpc.UnaryInterceptor(chain.Unary),
 		grpc.StreamInterceptor(chain.Stream),
@@ -196,7 +197,7 @@ func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []r
 		return nil, err
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           s.parting(handler),
 		ReadHeaderTimeout: readHeaderTime,
 		IdleTimeout:       idleConnection,
 		MaxHeaderBytes:    maxHeaderBytes - headerSlack,
@@ -215,4 +216,15 @@ func (s *Server) newHTTP(chain *call.Chain, policies call.Policies, services []r
 		server.TLSConfig = s.certs.Config("h2", "http/1.1")
 	}
 	return server, nil
+}
+
+// parting asks the clients of a stopping gateway to leave with their next reply. Had
+// their connections been closed instead, a call that was just sent would be lost.
+func (s *Server) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.ready.stopping.Load() {
+			w.Header().Set("Connection", "close") // HTTP/2: GOAWAY
+		}
+		next.ServeHTTP(w, r)
+	})
 }

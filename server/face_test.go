@@ -52,6 +52,8 @@ type seen struct {
 	failed *commonv1.ApiError
 	// info is what gRPC says of the call in its last message. Nil for REST.
 	info *commonv1.CallInfo
+	// parting says that the client was asked to close its connection.
+	parting bool
 	// raw is everything that REST sent, or gRPC's status.
 	raw string
 }
@@ -99,7 +101,7 @@ func overREST(ctx context.Context, t *testing.T, gw *servertest.Gateway, a ask) 
 		t.Fatalf("%s: %v", a.id, err)
 	}
 	defer reply.Body.Close()
-	s := seen{status: reply.StatusCode, header: reply.Header}
+	s := seen{status: reply.StatusCode, header: reply.Header, parting: reply.Close}
 	if reply.Header.Get("Content-Type") == "text/event-stream; charset=utf-8" {
 		s.readEvents(t, reply.Body)
 		return s

@@ -84,7 +84,6 @@ func (s *Server) drain(ctx context.Context) {
 		defer close(stopped)
 		s.grpc.GracefulStop()
 	}()
-	s.http.SetKeepAlivesEnabled(false)
 	if err := s.gate.wait(wait); err != nil {
 		s.params.Log.Warn("calls are ended before they finished", "calls", s.gate.inside.Load())
 	}

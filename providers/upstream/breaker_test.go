@@ -85,10 +85,19 @@ func TestBreakerOpensByTheShareOfFailures(t *testing.T) {
 			}
 		}, 10},
 		"clients that left count for nothing": {50, func(m model) {
+			m.fail(1)
 			for range 100 {
 				m.admitted().report(false, leftReason)
 			}
-		}, 10},
+		}, 9},
+		"streams count once": {50, func(m model) {
+			m.fail(9)
+			for range 10 {
+				p := m.admitted()
+				p.begun()
+				p.report(true, 0)
+			}
+		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,8 +147,9 @@ func TestBreakerFindsOutAfterTheRest(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := watched(t, 50)
-				early := m.admitted()
-				m.fail(10)
+				m.fail(1)
+				early := [2]permit{m.admitted(), m.admitted()}
+				m.fail(9)
 				time.Sleep(10*time.Second - 1) //nolint:forbidigo // in the bubble's time
 				_ = m.rests()
 				time.Sleep(time.Nanosecond) //nolint:forbidigo // as above
@@ -147,8 +157,11 @@ func TestBreakerFindsOutAfterTheRest(t *testing.T) {
 				if rest := m.rests(); rest > time.Second {
 					t.Errorf("while one finds out, others wait %v", rest)
 				}
-				early.report(true, 0) // began before: says nothing of now
-				_ = m.rests()
+				early[0].report(true, 0) // they began before, and say nothing of now
+				early[1].report(false, failedReason)
+				if rest := m.rests(); rest > time.Second {
+					t.Errorf("while one finds out, others wait %v", rest)
+				}
 				test.probe(probe)
 				switch {
 				case test.closes:

@@ -86,7 +86,9 @@ type witness struct{ begun, ended map[string]bool }
 // hear reads a child's lines, kills it after so many, and reads what is left.
 func (w *witness) hear(t *testing.T, dir, url string, lines int) {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	child := exec.CommandContext(ctx, os.Args[0])
 	child.Env = append(os.Environ(), crashDir+"="+dir, crashURL+"="+url) //nolint:forbidigo // the child's
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -98,7 +100,9 @@ func (w *witness) hear(t *testing.T, dir, url string, lines int) {
 		t.Fatal(err)
 	}
 	scanner := bufio.NewScanner(io.Reader(out))
-	for n := 1; scanner.Scan(); n++ {
+	heard := 0
+	for scanner.Scan() {
+		heard++
 		kind, id, _ := strings.Cut(scanner.Text(), " ")
 		switch kind {
 		case "B":
@@ -106,7 +110,7 @@ func (w *witness) hear(t *testing.T, dir, url string, lines int) {
 		case "E":
 			w.ended[id] = true
 		}
-		if n == lines {
+		if heard == lines {
 			if err := child.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -114,6 +118,9 @@ func (w *witness) hear(t *testing.T, dir, url string, lines int) {
 	}
 	if err := child.Wait(); err == nil || said.Len() > 0 {
 		t.Fatalf("the child ended by itself: %v\n%s", err, said.String())
+	}
+	if heard < lines {
+		t.Fatalf("the child said %d lines of %d within %s", heard, lines, patience)
 	}
 }
 
