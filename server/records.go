@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/audit"
@@ -29,14 +30,20 @@ func (s *Server) openAudit(ctx context.Context) error {
 		Config:  s.params.Config.Message.GetAudit(),
 		Log:     s.params.Log,
 		Metrics: auditMetrics{s.telemetry.Audit()},
-		Encode: func(b []byte, message proto.Message) ([]byte, error) {
-			return codec.Append(b, message, wire.Reply)
-		},
+		Encode:  encodeBody,
 	})
 	if err != nil {
 		return fmt.Errorf("open the spool: %w", err)
 	}
 	return nil
+}
+
+// encodeBody writes a request as a client sends it, a reply as it is answered.
+func encodeBody(b []byte, message proto.Message) ([]byte, error) {
+	if params, ok := message.(*chatv1.ChatCompletionParams); ok {
+		return codec.AppendChatCompletionParams(b, params, wire.Request), nil
+	}
+	return codec.Append(b, message, wire.Reply)
 }
 
 // auditMetrics tells telemetry what audit counts; departments do not know each
@@ -48,7 +55,7 @@ func (m auditMetrics) Count(counter audit.Counter, n int) {
 	switch counter {
 	case audit.Begun, audit.Ended:
 		m.to.Recorded(n)
-	case audit.ShedBegun, audit.ShedEnded, audit.Rejected:
+	case audit.ShedEnded, audit.Rejected: // calls without their record
 		m.to.Shed(n)
 	case audit.Shipped:
 		m.to.Shipped(n)

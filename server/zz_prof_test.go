@@ -1,12 +1,11 @@
 package server_test
 
 import (
-	"os"
 	"io"
+	"os"
 	"runtime"
 	"runtime/pprof"
 	"testing"
-	"time"
 
 	"github.com/signalbox-ai/signalbox/server/servertest"
 )
@@ -14,30 +13,32 @@ import (
 func TestZZProf(t *testing.T) {
 	runtime.MemProfileRate = 512
 	up := servertest.StartEndless(t, 100)
-	gw, cert := secured(t, servertest.Endlessly(up))
+	gw := servertest.Start(t, servertest.Endlessly(up))
+	way := stallHTTP1
+	if os.Getenv("WAY") == "grpc" {
+		way = stallGRPC
+	}
+	name := servertest.Torrent
+	if os.Getenv("M") != "" {
+		name = servertest.Trickle
+	}
 	before := measure()
-	t.Run("x", func(t *testing.T) {
-	var cs []io.Closer
-	for range 100 {
-		cs = append(cs, stallHTTP2(t, gw, cert, servertest.Torrent))
-	}
-	up.AwaitStreams(100)
-	up.AwaitStill()
-	for _, c := range cs {
-		c.Close()
-	}
-	up.AwaitStreams(0)
-	})
-	awaitGoroutines(t, before.goroutines)
-	t.Log(measure().since(before, 100))
-	for range 14 {
-		time.Sleep(5 * time.Second)
+	for range 6 {
+		t.Run("x", func(t *testing.T) {
+			var cs []io.Closer
+			for range 100 {
+				cs = append(cs, way(t, gw, nil, name))
+			}
+			up.AwaitStreams(100)
+			for _, c := range cs {
+				c.Close()
+			}
+			up.AwaitStreams(0)
+		})
+		awaitGoroutines(t, before.goroutines)
 		t.Log(measure().since(before, 100))
 	}
 	f, _ := os.Create("/tmp/mem.prof")
 	pprof.Lookup("heap").WriteTo(f, 0)
-	f.Close()
-	f, _ = os.Create("/tmp/gor.txt")
-	pprof.Lookup("goroutine").WriteTo(f, 1)
 	f.Close()
 }

@@ -16,7 +16,7 @@ type AuditMetrics struct {
 func newAuditMetrics(r registrar) *AuditMetrics {
 	return &AuditMetrics{
 		recorded:    r.counter("audit_records_total", "Audit records written to the spool, begins and ends counted separately."),
-		shed:        r.counter("audit_shed_total", "Audit records, or their bodies, that were lost because they could not be written."),
+		shed:        r.counter("audit_shed_total", "Calls whose end could not be recorded."),
 		shipped:     r.counter("audit_shipped_total", "Audit records moved from the spool to the store."),
 		storeErrors: r.counter("audit_store_errors_total", "Attempts to move audit records to the store that failed."),
 		events:      r.counters("audit_events_total", "What else happened to audit records.", "event"),

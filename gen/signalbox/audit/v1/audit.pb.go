@@ -133,7 +133,8 @@ type AuditEntry struct {
 	// Digest of the plan.
 	PlanDigest string `protobuf:"bytes,21,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
 	// Public id of the key. A key of the configuration is named by its name.
-	// "master": the master key. Empty: no credentials, or none that were known.
+	// "master": the master key. "anonymous": the gateway has no keys. Empty: no
+	// credentials, or none that were known.
 	KeyId string `protobuf:"bytes,22,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	// The key's owner path.
 	Owner string `protobuf:"bytes,23,opt,name=owner,proto3" json:"owner,omitempty"`
