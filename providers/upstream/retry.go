@@ -9,10 +9,9 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
-// The rules of retries are ours: failsafe-go's retrypolicy decides before it knows the
-// wait, jitters waits that the provider set, too, hides a success behind a context
-// that has ended, and its budget bounds retries at one time, not over time. What would
-// remain of it is the loop in run. See docs/upstream.md.
+// These rules are ours: failsafe-go's retrypolicy decides before it knows the wait,
+// jitters waits that the provider set, hides a success behind a context that has ended,
+// and its budget has no memory. Only the loop in run would be its. See docs/upstream.md.
 
 // firstBackoff is the upper limit of the wait before the second attempt; it doubles
 // with each further one.
