@@ -148,7 +148,7 @@ func ways() []way {
 // A client that takes nothing holds its provider back: a bounded number of bytes is
 // under way, and little of it in our memory. When it leaves, all is let go.
 func TestStalledClientsCostLittle(t *testing.T) {
-	const streams = 100
+	const streams = 60
 	for _, way := range ways() {
 		for _, text := range []int{smallEvent, largeEvent} {
 			t.Run(fmt.Sprintf("%s, events of %d bytes", way.name, text), func(t *testing.T) {
@@ -222,7 +222,7 @@ func awaitLittle(t *testing.T, before taken, streams int) {
 
 // Streams on which nothing happens, as those of models that think.
 func TestIdleStreamsCostLittle(t *testing.T) {
-	const streams = 500
+	const streams = 400
 	var direct taken
 	for _, way := range []struct {
 		name  string
