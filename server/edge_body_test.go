@@ -229,7 +229,7 @@ func heap() int64 {
 	runtime.GC() // pools let go what they hold with the second one
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc) //nolint:gosec // below 2^63
+	return int64(stats.HeapAlloc)
 }
 
 // Bodies that are announced and do not come cost next to nothing, whoever announces

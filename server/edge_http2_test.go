@@ -306,7 +306,7 @@ func TestFloodsOfFrames(t *testing.T) {
 		}},
 		{"pings", func(f *frames, i int) error { return f.WritePing(false, [8]byte{2, byte(i)}) }},
 		{"settings", func(f *frames, i int) error {
-			return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(i)}) //nolint:gosec // small
+			return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(i)})
 		}},
 		{"priorities", func(f *frames, _ int) error { return f.WritePriority(1, http2.PriorityParam{StreamDep: 3}) }},
 		{"windows", func(f *frames, _ int) error { return f.WriteWindowUpdate(0, 1) }},

@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ type Endless struct {
 	tb      testing.TB
 	server  *http.Server
 	address string
-	event   []byte
+	event   []byte // one
+	events  []byte // some, as fast as it goes
 	bytes   atomic.Int64
 	open    atomic.Int64
 	ever    atomic.Int64
@@ -45,6 +47,7 @@ func StartEndless(tb testing.TB, text int) *Endless {
 	e := &Endless{tb: tb, address: listener.Addr().String()}
 	e.event = fmt.Appendf(nil, `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}`+"\n\n",
 		strings.Repeat("x", text))
+	e.events = bytes.Repeat(e.event, 1+4096/len(e.event))
 	e.server = &http.Server{Handler: e, ReadHeaderTimeout: patience}
 	served := make(chan struct{})
 	go func() {
@@ -101,8 +104,13 @@ func (e *Endless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.open.Add(1)
 	defer e.open.Add(-1)
 	w.Header().Set("Content-Type", "text/event-stream")
+	idle := strings.Contains(string(head), Trickle)
+	piece := e.events
+	if idle {
+		piece = e.event
+	}
 	for {
-		n, err := w.Write(e.event)
+		n, err := w.Write(piece)
 		e.bytes.Add(int64(n))
 		if err == nil {
 			err = http.NewResponseController(w).Flush()
@@ -110,7 +118,7 @@ func (e *Endless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		if strings.Contains(string(head), Trickle) {
+		if idle {
 			<-r.Context().Done()
 			return
 		}
@@ -129,7 +137,7 @@ func (e *Endless) AwaitStreams(n int) {
 // AwaitStill waits until no stream is sent any more.
 func (e *Endless) AwaitStill() {
 	e.tb.Helper()
-	const still = 300 * time.Millisecond
+	const still = 200 * time.Millisecond
 	last, since := e.bytes.Load(), time.Now()
 	e.await("silence", func() bool {
 		if now := e.bytes.Load(); now != last {
