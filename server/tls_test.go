@@ -400,7 +400,8 @@ func TestCertificatesChangeUnderLoad(t *testing.T) {
 	clients, next := newIssuer(t, "clients"), newIssuer(t, "next")
 	up := servertest.StartEndless(t, 10)
 	provider := providertest.Start(t)
-	g := guard(t, clients, servertest.Upstream(provider), servertest.Env("OPENAI_TWO_BASE_URL", up.URL()), servertest.Env("OPENAI_TWO_API_KEY", "sk-two"))
+	g := guard(t, clients, servertest.Upstream(provider), servertest.Env("OPENAI_MODELS", model),
+		servertest.Env("OPENAI_TWO_BASE_URL", up.URL()), servertest.Env("OPENAI_TWO_API_KEY", "sk-two"), servertest.Env("OPENAI_TWO_MODELS", servertest.Torrent))
 	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+servertest.MasterKey))
 	defer cancel()
 	stream, err := chatv1.NewChatServiceClient(g.dial(g.config())).StreamChatCompletion(

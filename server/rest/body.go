@@ -128,7 +128,7 @@ func (h *Handler) drain(w *reply, r *http.Request) error {
 func (h *Handler) reading(w http.ResponseWriter, r *http.Request, limit int64, read func(io.Reader) error) error {
 	control := http.NewResponseController(w)
 	err := read(&paced{
-		from: http.MaxBytesReader(w, r.Body, limit), patience: h.deps.BodyTime,
+		from: http.MaxBytesReader(w, r.Body, limit), patience: h.deps.BodyTime, left: pace, // guard has given the first
 		extend: func(d time.Duration) { _ = control.SetReadDeadline(time.Now().Add(d)) }, // recorders have none to set
 	})
 	var exceeded *http.MaxBytesError
