@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	readBuffer = 16 << 10
+	readBuffer = 4 << 10
 	// askAfter is the idle time from which the kernel is asked whether anything
 	// came on a connection; a younger one is tried.
 	askAfter = 50 * time.Millisecond
