@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
-	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
@@ -130,8 +127,6 @@ type Exchange struct {
 	Connected time.Time
 	// UsageJSON is the provider's own usage object. Empty: it gave none.
 	UsageJSON string
-	// OnAttempt, if set, is called before each attempt; its error ends the call.
-	OnAttempt func() error
 }
 
 // Attempt is one upstream call.
@@ -150,18 +145,4 @@ type Attempt struct {
 	UpstreamRequestID string
 	// Credential is the label of the credential, never the credential.
 	Credential string
-}
-
-// Record returns the attempt as audit records have it. began is the call's start.
-func (a Attempt) Record(provider string, began time.Time) *auditv1.Attempt {
-	return &auditv1.Attempt{
-		Provider:          provider,
-		Model:             a.Model,
-		Start:             durationpb.New(a.Start.Sub(began)),
-		Duration:          durationpb.New(a.Duration),
-		HttpStatus:        int32(a.HTTPStatus), //nolint:gosec // a status has three digits
-		Reason:            a.Reason,
-		UpstreamRequestId: a.UpstreamRequestID,
-		Credential:        a.Credential,
-	}
 }

@@ -21,7 +21,8 @@ func (s *Server) Announce(w io.Writer) {
 	for _, provider := range s.providers {
 		names = append(names, provider.Name())
 	}
-	s.params.Log.Info("serving", "version", s.params.Version, "rest", s.HTTPAddr(), "grpc", s.GRPCAddr(), "providers", names, "config", cfg.File)
+	s.params.Log.Info("serving", "version", s.params.Version, "rest", s.HTTPAddr(), "grpc", s.GRPCAddr(), "providers", names,
+		"model_cards", s.catalog.CardsVersion(), "config", cfg.File)
 	commands := s.firstCalls()
 	if cfg.Message.GetTelemetry().GetLogFormat() != "text" {
 		s.params.Log.Info("try it", "curl", commands[0], "openai_sdk", commands[1], "grpcurl", commands[2])
@@ -42,7 +43,10 @@ func (s *Server) firstCalls() []string {
 	}
 	key, curlAuth, grpcAuth := "none", "", ""
 	if !s.params.Config.Keyless() {
-		key = "$SIGNALBOX_MASTER_KEY"
+		key = "$SIGNALBOX_KEY" // only who was given a key knows it
+		if s.params.Config.MasterKey.IsSet() {
+			key = "$SIGNALBOX_MASTER_KEY"
+		}
 		curlAuth = ` -H "Authorization: Bearer ` + key + `"`
 		grpcAuth = strings.TrimPrefix(curlAuth, " ") + " "
 	}
@@ -51,13 +55,17 @@ func (s *Server) firstCalls() []string {
 		plain, scheme = "", "https"
 	}
 	rest, rpc := reachable(s.HTTPAddr()), reachable(s.GRPCAddr())
+	grpcurl := "grpcurl "
+	if !s.params.Config.Message.GetServer().GetReflection() { // then the client must bring the protos
+		grpcurl = fmt.Sprintf("curl -so signalbox.binpb %s://%s/proto/signalbox.binpb && grpcurl -protoset signalbox.binpb ", scheme, rest)
+	}
 	return []string{
 		fmt.Sprintf(`curl %s://%s/v1/chat/completions%s -H 'Content-Type: application/json' -d '{"model":"%s","messages":[{"role":"user","content":"Hello"}]}'`,
 			scheme, rest, curlAuth, model),
 		fmt.Sprintf(`OPENAI_BASE_URL=%s://%s/v1 OPENAI_API_KEY="%s" node -e 'new (require("openai"))().chat.completions.create({model:"%s",messages:[{role:"user",content:"Hello"}]}).then(r=>console.log(r.choices[0].message.content))'`,
 			scheme, rest, key, model),
-		fmt.Sprintf(`grpcurl %s%s-d '{"params":{"model":"%s","messages":[{"role":"user","content":"Hello"}]}}' %s signalbox.chat.v1.ChatService/CreateChatCompletion`,
-			plain, grpcAuth, model, rpc),
+		fmt.Sprintf(`%s%s%s-d '{"params":{"model":"%s","messages":[{"role":"user","content":"Hello"}]}}' %s signalbox.chat.v1.ChatService/CreateChatCompletion`,
+			grpcurl, plain, grpcAuth, model, rpc),
 	}
 }
 

@@ -140,7 +140,6 @@ func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer
 		experimental.BufferPool(s.buffers), // gRPC's own clears each before its use
 		grpc.ForceServerCodecV2(protobuf{s.buffers}),
 		grpc.StatsHandler(chain),
-		grpc.UnaryInterceptor(chain.Unary),
 		grpc.StreamInterceptor(chain.Stream),
 		grpc.UnknownServiceHandler(call.Unknown),
 		grpc.MaxRecvMsgSize(int(cfg.GetMaxBodyBytes())),
@@ -160,7 +159,7 @@ func (s *Server) newGRPC(chain *call.GRPC, services []rest.Service, healthServer
 	}
 	server := grpc.NewServer(options...)
 	for _, service := range services {
-		server.RegisterService(service.Desc, service.Impl)
+		server.RegisterService(call.Streams(service.Desc), service.Impl)
 	}
 	healthv1.RegisterHealthServer(server, healthServer)
 	if cfg.GetReflection() {

@@ -238,7 +238,7 @@ func TestHeadLimits(t *testing.T) {
 		{"two API keys", "GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\r\nX-Api-Key: b\r\n\r\n", 400},
 		{"two request ids", get + "X-Request-Id: a\r\nX-Request-Id: b\r\n\r\n", 400},
 		{"two content types", chatHead + "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 400},
-		{"an upgrade to HTTP/2", get + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n", 501},
+		{"an upgrade to HTTP/2 is ignored", get + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n", 200},
 		{"an upgrade to a socket", get + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501},
 		{"an expectation nobody knows", chatHead + "Expect: tea\r\nContent-Length: 2\r\n\r\n{}", 417},
 	} {

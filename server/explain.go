@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/auth"
 	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/catalog"
 	"github.com/signalbox-ai/signalbox/server/config"
 	"github.com/signalbox-ai/signalbox/server/service"
 )
@@ -31,12 +32,12 @@ type Question struct {
 }
 
 // Explain returns the plan of a chat completion as JSON, by the same planner that
-// serves, without listening and without a record. The models are those that the
+// serves, without listening, without a record and without writing to the data folder. The models are those that the
 // providers last told; they are asked first, as long as the context allows.
 func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q Question) (_ []byte, err error) {
 	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain", Extra: nil, Spoil: false}, gate: newGate(1)}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
-	for _, open := range []func(context.Context) error{s.openProviders, s.openCatalog, s.openAuth, s.openPlanner} {
+	for _, open := range []func(context.Context) error{s.openProviders, s.readCatalog, s.openAuth, s.openPlanner} {
 		if err := open(ctx); err != nil {
 			return nil, err
 		}
@@ -58,4 +59,12 @@ func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q 
 		return nil, fmt.Errorf("explain: %w", err)
 	}
 	return codec.Append(nil, response.GetPlan(), wire.Reply)
+}
+
+// readCatalog is openCatalog for who only looks: the kept lists stay as they are.
+func (s *Server) readCatalog(context.Context) (err error) {
+	params := s.catalogParams()
+	params.ReadOnly = true
+	s.catalog, err = catalog.New(params)
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -30,10 +31,11 @@ type report struct {
 
 // providerView is one provider instance as readiness shows it.
 type providerView struct {
-	Name   string `json:"name"`
-	Models int    `json:"models"`
-	Stale  bool   `json:"stale"`
-	Error  string `json:"error,omitempty"`
+	Name        string    `json:"name"`
+	Models      int       `json:"models"`
+	Stale       bool      `json:"stale"`
+	LastSuccess time.Time `json:"last_success,omitzero"` // when it last told its models
+	Error       string    `json:"error,omitempty"`
 }
 
 func (r *readiness) report() report {
@@ -46,7 +48,7 @@ func (r *readiness) report() report {
 	}
 	for _, status := range r.catalog.Status() {
 		out.Providers = append(out.Providers, providerView{
-			Name: status.Provider, Models: status.Models, Stale: status.Stale, Error: status.LastError,
+			Name: status.Provider, Models: status.Models, Stale: status.Stale, LastSuccess: status.LastSuccess.UTC().Truncate(time.Second), Error: status.LastError,
 		})
 	}
 	out.Ready = len(out.Missing) == 0

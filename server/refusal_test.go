@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -144,16 +145,45 @@ func TestRefusalsOverGRPC(t *testing.T) {
 	}
 }
 
-func TestWhatGRPCItselfRefusesIsRecorded(t *testing.T) {
+func TestLargeMessagesOverGRPC(t *testing.T) {
 	t.Parallel()
 	gw := servertest.Start(t, servertest.Upstream(providertest.Start(t)), servertest.File("server:\n  max_body_bytes: 65536\n"))
-	request := &chatv1.CreateChatCompletionRequest{Params: &chatv1.ChatCompletionParams{Model: model, MessagesJson: strings.Repeat(" ", 70_000)}}
-	_, err := chatv1.NewChatServiceClient(gw.GRPC).CreateChatCompletion(servertest.WithRequestID(t.Context(), "large"), request)
-	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("got %v", err)
-	}
-	if entry := gw.Record("large").GetEntry(); entry.GetReason() != commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE || entry.GetKeyId() != "master" {
-		t.Errorf("record %v", entry)
+	large := &chatv1.ChatCompletionParams{Model: model, MessagesJson: strings.Repeat(" ", 70_000)}
+	stranger := gw.Dial("wrong")
+	for _, tt := range []struct {
+		name   string
+		conn   *grpc.ClientConn
+		stream bool
+		code   codes.Code
+		reason commonv1.ErrorReason
+		key    string
+	}{
+		{"unary", gw.GRPC, false, codes.ResourceExhausted, commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "master"},
+		{"a stream", gw.GRPC, true, codes.ResourceExhausted, commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "master"},
+		{"a stranger's is not read", stranger, false, codes.Unauthenticated, commonv1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID, ""},
+		{"nor a stranger's stream", stranger, true, codes.Unauthenticated, commonv1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			gw := gw.In(t)
+			id := "large-" + strings.ReplaceAll(tt.name, " ", "-")
+			ctx := servertest.WithRequestID(t.Context(), id)
+			client := chatv1.NewChatServiceClient(tt.conn)
+			_, err := client.CreateChatCompletion(ctx, &chatv1.CreateChatCompletionRequest{Params: large})
+			if tt.stream {
+				id += "-2"
+				var stream grpc.ServerStreamingClient[chatv1.StreamChatCompletionResponse]
+				if stream, err = client.StreamChatCompletion(servertest.WithRequestID(t.Context(), id), &chatv1.StreamChatCompletionRequest{Params: large}); err == nil {
+					_, err = stream.Recv()
+				}
+			}
+			if status.Code(err) != tt.code {
+				t.Errorf("got %v", err)
+			}
+			if entry := gw.Record(id).GetEntry(); entry.GetReason() != tt.reason || entry.GetKeyId() != tt.key {
+				t.Errorf("record %v", entry)
+			}
+		})
 	}
 }
 

@@ -151,23 +151,23 @@ func typeOf(types []providers.Type, name string) (providers.Type, error) {
 }
 
 func (s *Server) openCatalog(context.Context) (err error) {
-	s.catalog, err = catalog.New(catalog.Params{
+	params := s.catalogParams()
+	params.Metrics = s.telemetry.Catalog()
+	s.catalog, err = catalog.New(params)
+	return err
+}
+
+// catalogParams is what a catalog is made from that nobody counts.
+func (s *Server) catalogParams() catalog.Params {
+	return catalog.Params{
 		Providers:       s.providers,
 		ProviderConfigs: s.params.Config.Message.GetProviders(),
 		Config:          s.params.Config.Message.GetCatalog(),
 		Dir:             filepath.Join(s.params.Config.Message.GetStorage().GetDataDir(), "models"),
+		ReadOnly:        false,
 		Log:             s.params.Log,
-		Metrics:         s.catalogMetrics(),
-	})
-	return err
-}
-
-// catalogMetrics is where the catalog counts. Nil: nowhere, as in an explanation.
-func (s *Server) catalogMetrics() catalog.Metrics {
-	if s.telemetry == nil {
-		return nil
+		Metrics:         nil,
 	}
-	return s.telemetry.Catalog()
 }
 
 func (s *Server) openAuth(context.Context) (err error) {

@@ -117,11 +117,6 @@ func (p *Provider) begin(ctx context.Context, call *providers.ChatCall) (*turn, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if call.Exchange.OnAttempt != nil {
-		if err := call.Exchange.OnAttempt(); err != nil {
-			return nil, err
-		}
-	}
 	t := &turn{model: call.Target.GetModel(), exchange: call.Exchange, began: time.Now()}
 	t.slow = t.model == slowModel
 	t.created = t.began.Unix()

@@ -24,7 +24,7 @@ type chatStream struct {
 	exchange *providers.Exchange
 	quirks   Quirks
 	ahead    *chatv1.ChatCompletionChunk // read, and not delivered
-	open     map[int32]bool              // choices begun, true until they have their finish reason
+	choices  choices
 	err      error
 }
 
@@ -106,8 +106,8 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 		return nil, s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY,
 			"The provider's stream has an event that is not a chunk.", err)
 	}
-	if s.quirks.NoDone {
-		s.note(chunk)
+	for _, choice := range chunk.GetChoices() {
+		s.choices.note(choice.GetIndex(), choice.GetFinishReason() != "")
 	}
 	if chunk.Usage == nil {
 		return chunk, nil
@@ -123,38 +123,20 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 	return chunk, nil
 }
 
-// note remembers which choices are open.
-func (s *chatStream) note(chunk *chatv1.ChatCompletionChunk) {
-	if s.open == nil {
-		s.open = make(map[int32]bool)
-	}
-	for _, choice := range chunk.GetChoices() {
-		s.open[choice.GetIndex()] = s.open[choice.GetIndex()] || choice.GetFinishReason() == ""
-		if choice.GetFinishReason() != "" {
-			s.open[choice.GetIndex()] = false
-		}
-	}
-}
-
 // end judges the end of the events.
 func (s *chatStream) end(err error) error {
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	if s.quirks.NoDone && s.complete() {
-		s.events.Done()
-		return io.EOF
-	}
-	return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
-		"The provider's stream broke off before its end.", err)
-}
-
-// complete says whether every choice has its finish reason.
-func (s *chatStream) complete() bool {
-	for _, open := range s.open {
-		if open {
-			return false
+	switch {
+	case errors.Is(err, io.EOF):
+		if s.choices.open() {
+			return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
+				"The provider's stream ended without a finish reason.", nil)
 		}
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	case !s.quirks.NoDone || !s.choices.begun() || s.choices.open():
+		return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
+			"The provider's stream broke off before its end.", err)
 	}
-	return len(s.open) > 0
+	s.events.Done()
+	return io.EOF
 }

@@ -39,6 +39,7 @@ func TestUsageOfStreams(t *testing.T) {
 	const (
 		text   = `{"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}`
 		null   = `{"id":"a","choices":[{"index":0,"delta":{"content":"x"}}],"usage":null}`
+		stop   = `{"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
 		last   = `{"id":"a","choices":[],"usage":` + usage + `}`
 		within = `{"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":` + usage + `}`
 		azure  = `{"id":"","choices":[],"prompt_filter_results":[]}`
@@ -49,11 +50,11 @@ func TestUsageOfStreams(t *testing.T) {
 		seen   int
 		usage  bool // the last one that the client sees has it
 	}{
-		"asked":                             {[]string{null, null, last}, true, 3, true},
-		"not asked":                         {[]string{null, null, last}, false, 2, false},
+		"asked":                             {[]string{null, stop, last}, true, 3, true},
+		"not asked":                         {[]string{null, stop, last}, false, 2, false},
 		"within the last chunk, asked":      {[]string{text, within}, true, 2, true},
 		"within the last chunk, not asked":  {[]string{text, within}, false, 2, false},
-		"chunk without choices is no usage": {[]string{azure, text, last}, false, 2, false},
+		"chunk without choices is no usage": {[]string{azure, stop, last}, false, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +85,9 @@ func TestEndsOfStreams(t *testing.T) {
 		text   = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n"
 		other  = "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x\"}}]}\n\n"
 		finish = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+		far    = "data: {\"choices\":[{\"index\":127,\"delta\":{\"content\":\"x\"}}]}\n\n"
+		farEnd = "data: {\"choices\":[{\"index\":127,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+		filter = "data: {\"choices\":[]}\n\n"
 		ask    = "data: {\"choices\":[],\"usage\":{}}\n\n"
 		done   = "data: [DONE]\n\n"
 		ok     = commonv1.ErrorReason_ERROR_REASON_UNSPECIFIED
@@ -101,7 +105,15 @@ func TestEndsOfStreams(t *testing.T) {
 		"without [DONE]":                 {text + finish, cut, ok},
 		"usage, without [DONE]":          {text + finish + ask, cut, ok},
 		"without a finish reason":        {text, cut, cut},
+		"[DONE] without a finish reason": {text + done, cut, cut},
+		"usage, [DONE], no finish":       {text + ask + done, cut, cut},
 		"without one of two":             {text + other + finish, cut, cut},
+		"[DONE] without one of two":      {text + other + finish + done, cut, cut},
+		"a high index":                   {text + far + finish + farEnd + done, ok, ok},
+		"a high index without a finish":  {text + far + finish + done, cut, cut},
+		"a verdict behind the finish":    {text + finish + text + done, ok, ok},
+		"no choice at all":               {filter + done, ok, ok},
+		"no choice at all, no [DONE]":    {filter, cut, cut},
 		"in a chunk":                     {text + finish + "data: {\"choi", cut, cut},
 		"behind a chunk, no blank line":  {text + strings.TrimSpace(finish), cut, ok},
 		"not JSON":                       {text + "data: nonsense\n\n" + done, broken, broken},
@@ -134,21 +146,27 @@ func TestEndsOfStreams(t *testing.T) {
 // What is ready comes without waiting, though the provider sends nothing more.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	const chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n"
+	const (
+		chunk  = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n"
+		finish = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+		done   = "data: [DONE]\n\n"
+	)
 	for name, test := range map[string]struct {
 		behind string
 		ready  int // chunks that come without waiting, behind the first
 		ended  bool
+		proper bool // with io.EOF
 	}{
-		"nothing":            {"", 0, false},
-		"a comment":          {": hi\n\n", 0, false},
-		"a chunk":            {chunk, 1, false},
-		"two":                {chunk + chunk, 2, false},
-		"unwanted usage":     {"data: {\"choices\":[],\"usage\":{}}\n\n", 0, false},
-		"usage, and a chunk": {"data: {\"choices\":[],\"usage\":{}}\n\n" + chunk, 1, false},
-		"the end":            {"data: [DONE]\n\n", 0, true},
-		"a chunk, the end":   {chunk + "data: [DONE]\n\n", 1, true},
-		"no chunk":           {"data: x\n\n", 0, true},
+		"nothing":            {"", 0, false, false},
+		"a comment":          {": hi\n\n", 0, false, false},
+		"a chunk":            {chunk, 1, false, false},
+		"two":                {chunk + chunk, 2, false, false},
+		"unwanted usage":     {"data: {\"choices\":[],\"usage\":{}}\n\n", 0, false, false},
+		"usage, and a chunk": {"data: {\"choices\":[],\"usage\":{}}\n\n" + chunk, 1, false, false},
+		"the end":            {finish + done, 1, true, true},
+		"a chunk, the end":   {chunk + finish + done, 2, true, true},
+		"the end, too early": {done, 0, true, false},
+		"no chunk":           {"data: x\n\n", 0, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,7 +191,7 @@ func TestReady(t *testing.T) {
 			if !test.ended {
 				return
 			}
-			if _, err := s.Recv(); err == nil || name != "no chunk" && !errors.Is(err, io.EOF) {
+			if _, err := s.Recv(); err == nil || errors.Is(err, io.EOF) != test.proper {
 				t.Errorf("ended with %v", err)
 			}
 		})

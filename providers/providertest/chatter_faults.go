@@ -126,6 +126,7 @@ func earlyEnds() []fault {
 		{script: "truncate-after=2", by: streamOnly, reasons: because(truncated), calls: 1, chunks: 2},
 		{script: "truncate-in=3", by: streamOnly, reasons: because(truncated), calls: 1, chunks: 2},
 		{script: "no-finish", by: streamOnly, reasons: because(truncated), calls: 1, chunks: 6},
+		{script: "no-finish-but-done", by: streamOnly, reasons: because(truncated), calls: 1, chunks: 6},
 		{script: "truncate-after=0,times=-1", by: streamOnly, reasons: because(invalidReply, truncated)},
 		{script: "drop-after=0,times=-1", by: streamOnly, reasons: because(truncated, unreachable)},
 		{script: "drop-bytes=100,times=-1", by: unaryOnly, reasons: because(truncated)},

@@ -9,9 +9,6 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
-// errStop is what OnAttempt says in a test.
-var errStop = errors.New("no further attempt")
-
 // testRetries has faults that pass, and bounds that are the call's own.
 func (s *suite) testRetries(t *testing.T) {
 	t.Parallel()
@@ -26,10 +23,6 @@ func (s *suite) testRetries(t *testing.T) {
 			t.Errorf("%v after %d calls", e, r.up.Calls())
 		}
 	})
-	t.Run("OnAttempt ends the call", func(t *testing.T) {
-		t.Parallel()
-		both(t, s.testOnAttempt)
-	})
 	t.Run("no attempt beyond the deadline", func(t *testing.T) {
 		t.Parallel()
 		r := s.rig(t, longWait)
@@ -41,23 +34,6 @@ func (s *suite) testRetries(t *testing.T) {
 			t.Errorf("%v after %d calls", got.err, r.up.Calls())
 		}
 	})
-}
-
-// testOnAttempt ends a call before its second attempt.
-func (s *suite) testOnAttempt(t *testing.T, stream bool) {
-	t.Helper()
-	r := s.rig(t, longWait)
-	r.up.EnqueueText(t, "status=500,times=-1")
-	c, asked := say("Hello."), 0
-	c.Exchange.OnAttempt = func() error {
-		if asked++; asked == 2 {
-			return errStop
-		}
-		return nil
-	}
-	if got := r.run(t.Context(), c, stream); !errors.Is(got.err, errStop) || r.up.Calls() != 1 {
-		t.Errorf("%v after %d calls", got.err, r.up.Calls())
-	}
 }
 
 // testPassing has faults that are over before the attempts are.

@@ -34,7 +34,9 @@ func (x *exchange) events(a *ask, said []spoken) [][]byte {
 		return s.out
 	}
 	for i, c := range said {
-		s.chunk([]chunkChoice{{Index: i, Logprobs: s.noLogprobs(), FinishReason: &c.finish}}, nil)
+		if !x.script.NoFinishButDone {
+			s.chunk([]chunkChoice{{Index: i, Logprobs: s.noLogprobs(), FinishReason: &c.finish}}, nil)
+		}
 	}
 	if a.usage && !x.script.NoUsage {
 		u, _ := marshal(x.usage(a, said)) // no value of it can fail

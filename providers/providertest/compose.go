@@ -145,7 +145,7 @@ func (x *exchange) reply(a *ask, said []spoken) completion {
 	}
 	for i, s := range said {
 		ch := choice{Index: i, FinishReason: &s.finish, Message: message{Role: "assistant", Annotations: []json.RawMessage{}}}
-		if x.script.NoFinish {
+		if x.script.NoFinish || x.script.NoFinishButDone {
 			ch.FinishReason = nil
 		}
 		text := strings.Join(s.pieces, "")

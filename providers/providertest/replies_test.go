@@ -3,6 +3,7 @@ package providertest
 import (
 	"compress/gzip"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,19 @@ func TestWrongReplies(t *testing.T) {
 				t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
 			}
 		})
+	}
+}
+
+// A stream without a finish reason lacks that chunk alone.
+func TestNoFinishButDone(t *testing.T) {
+	t.Parallel()
+	up := Start(t)
+	_, plain := post(t, up, streamBody)
+	up.EnqueueText(t, "no-finish-but-done")
+	_, body := post(t, up, streamBody)
+	want := slices.DeleteFunc(dataOf(plain), func(data string) bool { return strings.Contains(data, `"finish_reason":"`) })
+	if got := dataOf(body); !slices.Equal(got, want) || len(got) != len(dataOf(plain))-1 || got[len(got)-1] != done {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

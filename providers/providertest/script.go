@@ -131,6 +131,8 @@ type Script struct {
 	NoUsage bool
 	// NoFinish leaves the finish reasons out, and what comes after them.
 	NoFinish bool
+	// NoFinishButDone leaves the finish reasons out, and nothing else.
+	NoFinishButDone bool
 	// Framing is how events are spelled.
 	Framing Framing
 

@@ -146,6 +146,7 @@ func replyVerbs() []verb {
 		{"malformed", "n", "breaks the JSON of event n, or of the reply", countOf(func(s *Script, n int) { s.MalformedAt = n })},
 		{"no-usage", "", "leaves the usage out", word(func(s *Script, _ string) { s.NoUsage = true })},
 		{"no-finish", "", "leaves the finish reasons out, and what follows", word(func(s *Script, _ string) { s.NoFinish = true })},
+		{"no-finish-but-done", "", "leaves the finish reasons out, and nothing else", word(func(s *Script, _ string) { s.NoFinishButDone = true })},
 	}
 }
 

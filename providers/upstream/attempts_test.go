@@ -108,12 +108,7 @@ func TestModelThatFailsRests(t *testing.T) {
 		for range 5 {
 			_ = want(t, unary(t, c), commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED)
 		}
-		o := stream(t, c, func(call *upstream.Call) {
-			call.Exchange.OnAttempt = func() error {
-				t.Error("an attempt was announced")
-				return nil
-			}
-		})
+		o := stream(t, c)
 		e := o.fault()
 		if e == nil || e.Reason != commonv1.ErrorReason_ERROR_REASON_NO_HEALTHY_PROVIDER || e.Provider != "acme" ||
 			e.RetryAfter <= 0 || e.RetryAfter > 10*time.Second {

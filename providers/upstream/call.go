@@ -39,7 +39,7 @@ type Call struct {
 
 // Do makes the call and hands the whole reply to read, which may keep it. An error of
 // read's is the provider's: the reply makes no sense. The error is a *failure.Error,
-// that of Exchange.OnAttempt, or the context's as it is.
+// or the context's as it is.
 func (c *Client) Do(ctx context.Context, call *Call, read func(reply string) error) error {
 	ctx, cancel := bounded(ctx, call)
 	defer cancel()
@@ -125,8 +125,7 @@ type attempt struct {
 	over     bool
 }
 
-// begin asks the breaker and the caller whether an attempt may be made, and writes
-// it down.
+// begin asks the breaker whether an attempt may be made, and writes it down.
 func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
 	if ctx.Err() != nil {
 		return nil, c.ended(ctx)
@@ -139,12 +138,6 @@ func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
 		return nil, e
 	}
 	x := call.Exchange
-	if x.OnAttempt != nil {
-		if err := x.OnAttempt(); err != nil {
-			permit.drop()
-			return nil, err
-		}
-	}
 	x.Connected, x.UpstreamRequestID, x.Header = time.Time{}, "", nil
 	x.Attempts = append(x.Attempts, providers.Attempt{
 		Model:      call.Model,

@@ -2,11 +2,11 @@ package upstream
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
@@ -19,44 +19,13 @@ type base struct {
 // parseBase takes a configured base URL. Its errors name nothing of the URL, which
 // may hold a password.
 func parseBase(text string, allowHTTP bool) (base, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return base{}, badBase("is not a URL")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return base{}, badBase("must begin with https:// or http://")
-	case u.Opaque != "" || u.Hostname() == "":
-		return base{}, badBase("names no host")
-	case u.User != nil:
-		return base{}, badBase("must not hold a user or a password")
-	case u.RawQuery != "" || u.ForceQuery:
-		return base{}, badBase("must not have a query")
-	case u.Fragment != "" || strings.Contains(text, "#"):
-		return base{}, badBase("must not have a fragment")
-	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
-		return base{}, badBase("may be http for loopback addresses alone, unless `allow_http` is set")
+	u, err := providers.CheckBaseURL(text, allowHTTP)
+	if err != nil {
+		e := failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, "The provider's base URL "+err.Error()+".")
+		e.Param = "base_url"
+		return base{}, e
 	}
-	prefix := strings.TrimSuffix(u.EscapedPath(), "/")
-	for i, segment := range strings.Split(prefix, "/") {
-		if plain, err := url.PathUnescape(segment); i > 0 && (err != nil || !isSegment(plain)) {
-			return base{}, badBase("has an empty segment or one of dots in its path")
-		}
-	}
-	return base{url: &url.URL{Scheme: u.Scheme, Host: u.Host}, prefix: prefix}, nil
-}
-
-func badBase(what string) *failure.Error {
-	e := failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, "The provider's base URL "+what+".")
-	e.Param = "base_url"
-	return e
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return base{url: &url.URL{Scheme: u.Scheme, Host: u.Host}, prefix: strings.TrimSuffix(u.EscapedPath(), "/")}, nil
 }
 
 func (b base) secure() bool { return b.url.Scheme == "https" }
@@ -86,7 +55,7 @@ func (c *Client) Endpoint(segments ...string) (Endpoint, error) {
 	var path strings.Builder
 	path.WriteString(c.base.prefix)
 	for _, segment := range segments {
-		if !isSegment(segment) {
+		if !providers.IsSegment(segment) {
 			return Endpoint{}, failure.New(commonv1.ErrorReason_ERROR_REASON_PATH_REFUSED,
 				"A name cannot be part of the provider's path.")
 		}
@@ -105,12 +74,4 @@ func (c *Client) Endpoint(segments ...string) (Endpoint, error) {
 	u := *c.base.url
 	u.Path, u.RawPath = plain, target
 	return Endpoint{url: &u, target: target}, nil
-}
-
-// isSegment says whether a text can be one segment of a path, and only that.
-func isSegment(s string) bool {
-	if s == "" || s == "." || s == ".." {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
 }

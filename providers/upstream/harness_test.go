@@ -148,6 +148,7 @@ func stream(t *testing.T, c *upstream.Client, change ...func(*upstream.Call)) ou
 	for {
 		e, err := s.Next()
 		if errors.Is(err, io.EOF) {
+			s.Done()
 			break
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) && failure.As(err) == nil {

@@ -147,8 +147,8 @@ func (s *Stream) read() (Event, error) {
 	}
 }
 
-// Next returns the next event; io.EOF after the one that ends the stream;
-// io.ErrUnexpectedEOF when the reply ended without it, which the adapter judges with
+// Next returns the next event; io.EOF after the one that ends the stream, and
+// io.ErrUnexpectedEOF when the reply ended without it: the adapter judges either with
 // Done or Fail; else a *failure.Error or the context's error. An error is final.
 func (s *Stream) Next() (Event, error) {
 	if s.ahead {
@@ -168,7 +168,7 @@ func (s *Stream) Next() (Event, error) {
 	}
 	switch {
 	case errors.Is(err, errEnd):
-		s.Done()
+		s.err = io.EOF
 		return Event{}, s.err
 	case errors.Is(err, io.EOF):
 		s.err = io.ErrUnexpectedEOF

@@ -28,10 +28,7 @@ func TestGoodReply(t *testing.T) {
 			"X-Request-Id: req-1", "Set-Cookie: s=1", "openai-organization: org", "OpenAI-Processing-MS: 12",
 			"x-ratelimit-remaining-tokens: 99", "X-RateLimit-Limit-Project-Tokens: 7")})
 		c := newClient(t, params(p.url, v, bounds()))
-		attempts := 0
-		o := unary(t, c, func(call *upstream.Call) {
-			call.Exchange.OnAttempt = func() error { attempts++; return nil }
-		})
+		o := unary(t, c)
 		if o.err != nil || o.text != `{"id":"a"}` {
 			t.Fatalf("got %q, %v", o.text, o.err)
 		}
@@ -56,8 +53,8 @@ func TestGoodReply(t *testing.T) {
 			t.Errorf("headers %v: some that nobody asked for", r.Header)
 		}
 		x := o.call.Exchange
-		if attempts != 1 || len(x.Attempts) != 1 {
-			t.Fatalf("%d attempts announced, %d recorded", attempts, len(x.Attempts))
+		if len(x.Attempts) != 1 {
+			t.Fatalf("%d attempts recorded", len(x.Attempts))
 		}
 		a := x.Attempts[0]
 		if a.Model != "m1" || a.HTTPStatus != 200 || a.UpstreamRequestID != "req-1" || a.Credential != "acme-key" ||
@@ -163,29 +160,6 @@ func TestSecondAttemptSucceeds(t *testing.T) {
 	})
 }
 
-func TestAttemptsAreAnnouncedFirst(t *testing.T) {
-	t.Parallel()
-	overBoth(t, func(t *testing.T, v configv1.HttpVersion) {
-		p := play(t, step{reply("503 Busy", ""), stay})
-		c := newClient(t, params(p.url, v, bounds()))
-		refused := errors.New("the spool is full")
-		o := unary(t, c, func(call *upstream.Call) {
-			call.Exchange.OnAttempt = func() error {
-				if len(p.requests()) != len(call.Exchange.Attempts) {
-					t.Error("something was sent before it was announced")
-				}
-				if len(p.requests()) == 1 {
-					return refused
-				}
-				return nil
-			}
-		})
-		if !errors.Is(o.err, refused) || len(p.requests()) != 1 || len(o.call.Exchange.Attempts) != 1 {
-			t.Errorf("got %v after %d requests", o.err, len(p.requests()))
-		}
-	})
-}
-
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	overBoth(t, func(t *testing.T, v configv1.HttpVersion) {
@@ -273,10 +247,7 @@ func TestCallersContextIsReturnedAsItIs(t *testing.T) {
 		c := newClient(t, params(p.url, transports["lean"], u))
 		ctx, cancel := context.WithCancel(t.Context())
 		call := newCall(t, c)
-		call.Exchange.OnAttempt = func() error {
-			time.AfterFunc(50*time.Millisecond, cancel)
-			return nil
-		}
+		time.AfterFunc(50*time.Millisecond, cancel)
 		if err := c.Do(ctx, call, func(string) error { return nil }); !isContext(err) {
 			t.Errorf("got %v, want the context's own error", err)
 		}

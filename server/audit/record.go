@@ -15,6 +15,7 @@ import (
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
 )
@@ -95,13 +96,27 @@ func (d *draft) end(c *call.Call, failed *failure.Error, now time.Time, bodies *
 	provider := e.GetProvider()
 	for _, attempt := range c.Outcome.Exchange.Attempts {
 		attempt.UpstreamRequestID = cut(attempt.UpstreamRequestID, maxName)
-		e.Attempts = append(e.Attempts, attempt.Record(provider, c.Start))
+		e.Attempts = append(e.Attempts, attemptOf(&attempt, provider, c.Start))
 	}
 	e.Usage = c.Outcome.Usage
 	if usage := c.Outcome.Exchange.UsageJSON; len(usage) <= maxUsageJSON {
 		e.UsageJson = usage
 	}
 	return d.encode(kindEnd, c.Plan, bodies)
+}
+
+// attemptOf is an upstream call as records have it. began is the call's start.
+func attemptOf(a *providers.Attempt, provider string, began time.Time) *auditv1.Attempt {
+	return &auditv1.Attempt{
+		Provider:          provider,
+		Model:             a.Model,
+		Start:             durationpb.New(a.Start.Sub(began)),
+		Duration:          durationpb.New(a.Duration),
+		HttpStatus:        int32(a.HTTPStatus), //nolint:gosec // a status has three digits
+		Reason:            a.Reason,
+		UpstreamRequestId: a.UpstreamRequestID,
+		Credential:        a.Credential,
+	}
 }
 
 // statusOk is the status of a reply that did not fail.

@@ -81,8 +81,8 @@ func (ch *Chain) Request(ctx context.Context, c *Call, message proto.Message) (e
 }
 
 // Reply runs the Reply steps on a reply message.
-func (ch *Chain) Reply(ctx context.Context, c *Call, message proto.Message) error {
-	c.Outcome.Messages++
+func (ch *Chain) Reply(ctx context.Context, c *Call, message proto.Message) (err error) {
+	defer ch.rescue(ctx, c, &err)
 	for i := len(ch.Steps) - 1; i >= 0; i-- {
 		if reply := ch.Steps[i].Reply; reply != nil {
 			if err := reply(ctx, c, message); err != nil {
@@ -90,6 +90,7 @@ func (ch *Chain) Reply(ctx context.Context, c *Call, message proto.Message) erro
 			}
 		}
 	}
+	c.Outcome.Messages++
 	return nil
 }
 
@@ -135,7 +136,7 @@ func (ch *Chain) finish(ctx context.Context, c *Call, done func(context.Context,
 	done(ctx, c, failed)
 }
 
-// Handle runs the handler of a call, a panic in it included.
+// Handle runs a part of a call that is no step, a panic in it included.
 func (ch *Chain) Handle(ctx context.Context, c *Call, handler func() error) (err error) {
 	defer ch.rescue(ctx, c, &err)
 	return handler()

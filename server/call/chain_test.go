@@ -121,8 +121,8 @@ func run(t *testing.T, fault, handler string, stream bool) ([]string, error) {
 	}
 	edge := &call.GRPC{Chain: chain, Policies: policies}
 	listener := bufconn.Listen(1 << 16)
-	server := grpc.NewServer(grpc.StatsHandler(edge), grpc.UnaryInterceptor(edge.Unary), grpc.StreamInterceptor(edge.Stream))
-	chatv1.RegisterChatServiceServer(server, &chatService{journal: j, fault: handler})
+	server := grpc.NewServer(grpc.StatsHandler(edge), grpc.StreamInterceptor(edge.Stream))
+	server.RegisterService(call.Streams(&chatv1.ChatService_ServiceDesc), &chatService{journal: j, fault: handler})
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(listener) })
 	conn, err := grpc.NewClient("passthrough:///pipe", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -165,6 +165,7 @@ func TestUnaryAndStreamPassTheSameSteps(t *testing.T) {
 		{name: "refused by its reply", fault: "reply refuses", want: "a.open b.open c.open a.request b.request c.request handler c.reply b.reply", code: codes.PermissionDenied},
 		{name: "a step panics at the door", fault: "open panics", want: "a.open b.open", code: codes.Internal},
 		{name: "a step panics on the request", fault: "request panics", want: "a.open b.open c.open a.request b.request", code: codes.Internal},
+		{name: "a step panics on the reply", fault: "reply panics", want: "a.open b.open c.open a.request b.request c.request handler c.reply b.reply", code: codes.Internal},
 		{name: "a step panics at the end", fault: "done panics", want: whole, code: codes.OK},
 		{name: "the handler fails", handler: "fails", want: "a.open b.open c.open a.request b.request c.request handler", code: codes.Internal},
 		{name: "the handler panics", handler: "panics", want: "a.open b.open c.open a.request b.request c.request handler", code: codes.Internal},

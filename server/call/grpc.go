@@ -2,7 +2,10 @@ package call
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +22,8 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
-// GRPC installs the chain on a gRPC server: it is the server's interceptors, and its
-// stats handler, which is the only one to see a call before its message is read.
+// GRPC installs the chain on a gRPC server: it is the server's stream interceptor, and
+// its stats handler, which alone sees the calls that gRPC refuses before any handler.
 type GRPC struct {
 	// Chain is what every call passes.
 	Chain *Chain
@@ -36,45 +39,7 @@ func exempt(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// Unary runs the chain around unary calls.
-func (g *GRPC) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if exempt(info.FullMethod) {
-		return next(ctx, req)
-	}
-	c := From(ctx)
-	defer c.Close()
-	ctx, cancel := beforeDeadline(ctx)
-	defer cancel()
-	reply, err := g.unary(ctx, c, req, next)
-	failed := g.Chain.Done(ctx, c, err)
-	// The transport is ours; it refuses headers only after they are sent.
-	_ = grpc.SetHeader(ctx, c.metadata())
-	if failed != nil {
-		return nil, c.Status(failed).Err()
-	}
-	return reply, nil
-}
-
-func (g *GRPC) unary(ctx context.Context, c *Call, req any, next grpc.UnaryHandler) (reply any, err error) {
-	request, _ := req.(proto.Message)
-	if err := g.Chain.Open(ctx, c); err != nil {
-		return nil, err
-	}
-	if err := g.Chain.Request(ctx, c, request); err != nil {
-		return nil, err
-	}
-	err = g.Chain.Handle(ctx, c, func() error {
-		reply, err = next(ctx, req)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	message, _ := reply.(proto.Message)
-	return reply, g.Chain.Reply(ctx, c, message)
-}
-
-// Stream runs the chain around streaming calls.
+// Stream runs the chain around calls. Streams makes unary ones streams, too.
 func (g *GRPC) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if exempt(info.FullMethod) {
 		return next(srv, ss)
@@ -128,8 +93,8 @@ func (g *GRPC) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Conte
 	return With(ctx, g.arrive(ctx, info.FullMethodName))
 }
 
-// HandleRPC ends the calls that gRPC itself refused, because of a message that is
-// too large or cannot be read: no interceptor sees those.
+// HandleRPC ends the calls that gRPC itself refused, because of an encoding that it
+// does not know and the like: no interceptor sees those.
 func (g *GRPC) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	end, ok := event.(*stats.End)
 	c := From(ctx)
@@ -241,7 +206,7 @@ func (s *serverStream) Context() context.Context { return s.ctx }
 
 func (s *serverStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
-		return err
+		return ofReceive(err)
 	}
 	message, _ := m.(proto.Message)
 	return s.chain.Request(s.ctx, s.call, message)
@@ -253,7 +218,25 @@ func (s *serverStream) SendMsg(m any) error {
 		return err
 	}
 	s.head()
-	return s.ServerStream.SendMsg(m)
+	return ofSend(s.ServerStream.SendMsg(m))
+}
+
+// ofReceive is why a message could not be read; an end of the stream, or of the call, stays.
+func ofReceive(err error) error {
+	if errors.Is(err, io.EOF) || status.Code(err) == codes.DeadlineExceeded {
+		return err
+	}
+	return ofTransport(err)
+}
+
+// ofSend is why a message could not be sent: gRPC says Unavailable of a connection that is gone.
+func ofSend(err error) error {
+	switch status.Code(err) {
+	case codes.Canceled, codes.Unavailable:
+		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_CANCELLED, "The client left.", err)
+	default:
+		return err
+	}
 }
 
 // head sets the header metadata, once, before the first message or the status.
@@ -263,4 +246,24 @@ func (s *serverStream) head() {
 	}
 	s.headed = true
 	_ = s.ServerStream.SetHeader(s.call.metadata())
+}
+
+// Streams is a service whose unary RPCs are served as streams of one message each way,
+// which is the same on the wire. gRPC reads the message of a unary call before it asks
+// an interceptor; so the steps' Open runs first, and nobody's body is read before it is
+// known whose it is.
+func Streams(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
+	out := *desc
+	out.Methods = nil
+	out.Streams = slices.Clone(desc.Streams)
+	for _, method := range desc.Methods {
+		out.Streams = append(out.Streams, grpc.StreamDesc{StreamName: method.MethodName, ServerStreams: true, Handler: func(srv any, ss grpc.ServerStream) error {
+			reply, err := method.Handler(srv, ss.Context(), ss.RecvMsg, nil)
+			if err != nil {
+				return err
+			}
+			return ss.SendMsg(reply)
+		}})
+	}
+	return &out
 }

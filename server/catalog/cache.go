@@ -20,8 +20,9 @@ import (
 // cache keeps each provider's last good list in a file, so that a start needs no
 // network. Losing it loses nothing that the next refresh does not bring.
 type cache struct {
-	dir string // empty: nothing is kept
-	log *slog.Logger
+	dir      string // empty: nothing is kept
+	readOnly bool   // lists are loaded, never saved
+	log      *slog.Logger
 }
 
 // cacheFormat is the version of the files; those of another are ignored.
@@ -82,7 +83,7 @@ func (c cache) read(config *configv1.Provider) (cachedList, error) {
 
 // save keeps a list: whole or not at all.
 func (c cache) save(ctx context.Context, config *configv1.Provider, told time.Time, models []*modelsv1.Model) {
-	if c.dir == "" {
+	if c.dir == "" || c.readOnly {
 		return
 	}
 	if err := c.write(config, told, models); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // Params is what a Catalog is made from. All members are required but
-// Dir and Metrics.
+// Dir, ReadOnly and Metrics.
 type Params struct {
 	// Providers are the provider instances. Those that are a providers.Lister are
 	// asked for their models.
@@ -30,6 +30,8 @@ type Params struct {
 	Config *configv1.Catalog
 	// Dir is the folder where the last good lists are kept. Empty: nowhere.
 	Dir string
+	// ReadOnly says that lists are loaded from the folder and never saved.
+	ReadOnly bool
 	// Log takes what goes wrong with lists.
 	Log *slog.Logger
 	// Metrics takes what is known. Nil: nobody counts.
@@ -65,7 +67,7 @@ func New(params Params) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{config: params.Config, cards: cards, log: params.Log, metrics: params.Metrics, cache: cache{dir: params.Dir, log: params.Log}}
+	c := &Catalog{config: params.Config, cards: cards, log: params.Log, metrics: params.Metrics, cache: cache{dir: params.Dir, readOnly: params.ReadOnly, log: params.Log}}
 	for _, config := range params.ProviderConfigs {
 		src := &source{config: config}
 		for _, provider := range params.Providers {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -90,6 +91,7 @@ func params(dir string, log *bytes.Buffer, configs []*configv1.Provider, listers
 		ProviderConfigs: configs,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             dir,
+		ReadOnly:        false,
 		Metrics:         nil,
 		Log:             slog.New(slog.NewTextHandler(log, nil)),
 	}
@@ -177,7 +179,7 @@ func TestAnEmptyCatalogSaysSo(t *testing.T) {
 		t.Error("not empty")
 	}
 	status := c.Status()
-	if len(status) != 1 || status[0].Provider != "a" || !status[0].Discovered || status[0].Models != 0 || !status[0].LastSuccess.IsZero() {
+	if len(status) != 1 || status[0].Provider != "a" || status[0].Models != 0 || !status[0].LastSuccess.IsZero() {
 		t.Errorf("status %+v", status)
 	}
 }
@@ -347,7 +349,7 @@ func TestAProviderThatIsNotDiscoveredIsNotAsked(t *testing.T) {
 		config.Discover = new(false)
 		bench := open(t, t.TempDir(), []*configv1.Provider{config}, a)
 		bench.run(t)
-		if len(a.times()) != 0 || bench.catalog.Status()[0].Discovered {
+		if len(a.times()) != 0 {
 			t.Error("asked")
 		}
 	})
@@ -412,6 +414,47 @@ func TestTheLastGoodListIsKeptOnDisk(t *testing.T) {
 		if !b.catalog.Snapshot().Empty() || !strings.Contains(b.log.String(), "kept list of models ignored") {
 			t.Errorf("%q: log %q", broken, b.log)
 		}
+	}
+}
+
+func TestAReaderOfTheFolderLeavesItAsItIs(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "models")
+	a := &lister{name: "a"}
+	a.tells("old")
+	read := func() *catalog.Catalog {
+		p := params(dir, &bytes.Buffer{}, []*configv1.Provider{provider("a")}, a)
+		p.ReadOnly = true
+		c, err := catalog.New(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+
+	c := read()
+	c.Refresh(t.Context())
+	if _, ok := c.Snapshot().Find("a", "old"); !ok {
+		t.Error("what the provider tells is not taken")
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the folder was made: %v", err)
+	}
+
+	open(t, dir, []*configv1.Provider{provider("a")}, a).catalog.Refresh(t.Context())
+	path := filepath.Join(dir, "models-a.json")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = read()
+	if _, ok := c.Snapshot().Find("a", "old"); !ok {
+		t.Error("the kept list is not read")
+	}
+	a.tells("new")
+	c.Refresh(t.Context())
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the kept list is now %s, error %v", after, err)
 	}
 }
 

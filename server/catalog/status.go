@@ -6,10 +6,6 @@ import "time"
 type ProviderStatus struct {
 	// Provider is the instance's name.
 	Provider string
-	// Type is its type.
-	Type string
-	// Discovered says that it is asked for its list.
-	Discovered bool
 	// Models is how many models of it are known.
 	Models int
 	// LastSuccess is when it last told its list, maybe to an earlier process. Zero:
@@ -30,8 +26,6 @@ func (c *Catalog) Status() []ProviderStatus {
 	for _, src := range c.sources {
 		list = append(list, ProviderStatus{
 			Provider:    src.config.GetName(),
-			Type:        src.config.GetType(),
-			Discovered:  src.lister != nil,
 			Models:      len(snapshot.byInstance[src.config.GetName()]),
 			LastSuccess: src.told,
 			LastError:   src.failed,

@@ -106,6 +106,7 @@ func Load(source Source) (*Config, error) {
 	l.settleAuth(config)
 	l.settleProviders(config)
 	l.settleServer(config)
+	l.refuseItself(config.Message)
 	l.settleRest(config)
 	if err := l.err(); err != nil {
 		return nil, err
@@ -116,13 +117,4 @@ func Load(source Source) (*Config, error) {
 	config.Digest = digest(message)
 	config.Warnings = l.warnings
 	return config, nil
-}
-
-// Validate says what Load would: its warnings, and everything that is wrong.
-func Validate(source Source) ([]string, error) {
-	config, err := Load(source)
-	if err != nil {
-		return nil, err
-	}
-	return config.Warnings, nil
 }

@@ -224,13 +224,9 @@ func TestNoSecretStandsInTheMessageOrInWarnings(t *testing.T) {
 	wantWarnings(t, c, "SIGNALBOX_TYPO means nothing", "fewer than 16 characters")
 }
 
-func TestValidateSaysWhatLoadWould(t *testing.T) {
+func TestAFileThatIsNamedMustBeThere(t *testing.T) {
 	t.Parallel()
-	warnings, err := config.Validate(config.Source{Types: types})
-	if err != nil || len(warnings) != 2 {
-		t.Errorf("warnings %q, error %v", warnings, err)
-	}
-	if _, err := config.Validate(config.Source{Types: types, Path: "nowhere.yaml"}); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
+	if _, err := config.Load(config.Source{Types: types, Path: "nowhere.yaml"}); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("error %v", err)
 	}
 }

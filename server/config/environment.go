@@ -16,8 +16,8 @@ import (
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 )
 
-// Variable is a variable of the environment that sets a member.
-type Variable struct {
+// variable is a variable of the environment that sets a member.
+type variable struct {
 	// Name is its name, "SIGNALBOX_HTTP_ADDR".
 	Name string
 	// Member is the member that it sets, "server.http_addr". Empty:
@@ -31,7 +31,7 @@ type Variable struct {
 }
 
 // variables are all variables but those of providers.
-var variables = []Variable{
+var variables = []variable{
 	{Name: "SIGNALBOX_CONFIG", Flag: "config", Usage: "configuration file (default ./signalbox.yaml if it is there)"},
 	{Name: "SIGNALBOX_HTTP_ADDR", Member: "server.http_addr", Flag: "http-addr", Usage: "address of the REST listener"},
 	{Name: "SIGNALBOX_GRPC_ADDR", Member: "server.grpc_addr", Flag: "grpc-addr", Usage: "address of the gRPC listener"},
@@ -44,9 +44,6 @@ var variables = []Variable{
 	{Name: "SIGNALBOX_LOG_FORMAT", Member: "telemetry.log_format", Flag: "log-format", Usage: "json or text"},
 	{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Member: "telemetry.otlp_endpoint"},
 }
-
-// Variables returns all variables but those of providers.
-func Variables() []Variable { return slices.Clone(variables) }
 
 // readEnvironment makes one map of `.env`, the environment and the flags, the
 // later ones winning, and warns of variables that nothing reads.
@@ -76,7 +73,7 @@ func known(name string) bool {
 	if strings.HasPrefix(name, "SIGNALBOX_SERVICE_") || name == "SIGNALBOX_PORT" || strings.HasPrefix(name, "SIGNALBOX_PORT_") {
 		return true
 	}
-	return slices.ContainsFunc(variables, func(v Variable) bool { return v.Name == name })
+	return slices.ContainsFunc(variables, func(v variable) bool { return v.Name == name })
 }
 
 // readDotenv reads a file of variables. The parser's own errors quote the file,

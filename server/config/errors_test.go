@@ -134,7 +134,7 @@ func TestBaseURLs(t *testing.T) {
 		{"http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1", ""},
 		{"http://[::1]:8000", "http://[::1]:8000", ""},
 		{"http://localhost", "http://localhost", ""},
-		{"http://box.localhost/v1", "http://box.localhost/v1", ""},
+		{"http://box.localhost/v1", "", "must be https"},
 		{"http://api.example.com/v1", "", "must be https"},
 		{"http://127.0.0.1.example.com", "", "must be https"},
 		{"http://10.0.0.1", "", "must be https"},

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	"github.com/signalbox-ai/signalbox/providers"
 )
 
 // settleServer decides the addresses and what depends on them.
@@ -22,7 +23,7 @@ func (l *loader) settleServer(config *Config) {
 	if server.GetHttpAddr() == server.GetGrpcAddr() && !strings.HasSuffix(server.GetHttpAddr(), ":0") {
 		l.fail("server.grpc_addr", "is the address of the REST listener too")
 	}
-	local := IsLoopback(server.GetHttpAddr()) && IsLoopback(server.GetGrpcAddr())
+	local := isLoopback(server.GetHttpAddr()) && isLoopback(server.GetGrpcAddr())
 	switch {
 	case closed:
 		l.warn("No key is configured, so only this machine is served (%s, %s), and everyone on it. Set SIGNALBOX_MASTER_KEY to serve others.",
@@ -35,7 +36,7 @@ func (l *loader) settleServer(config *Config) {
 	if local {
 		lag = 0
 	}
-	fill(server, &configv1.Server{Reflection: new(IsLoopback(server.GetGrpcAddr())), DrainLag: durationpb.New(lag)})
+	fill(server, &configv1.Server{Reflection: new(isLoopback(server.GetGrpcAddr())), DrainLag: durationpb.New(lag)})
 	for i, text := range server.GetTrustedProxies() {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -58,7 +59,7 @@ func (l *loader) listen(member, address, port string, closed bool) string {
 		return address
 	}
 	switch {
-	case !closed || IsLoopback(address):
+	case !closed || isLoopback(address):
 		return address
 	case host == "" || host == "0.0.0.0":
 		return net.JoinHostPort("127.0.0.1", port)
@@ -70,17 +71,8 @@ func (l *loader) listen(member, address, port string, closed bool) string {
 	}
 }
 
-// IsLoopback says whether an address, "host:port", is on this machine alone.
-func IsLoopback(address string) bool {
+// isLoopback says whether an address, "host:port", is on this machine alone.
+func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && loopback(host)
-}
-
-func loopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && providers.IsLoopback(host)
 }

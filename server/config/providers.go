@@ -3,8 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"net/url"
-	"path"
 	"slices"
 	"strings"
 
@@ -140,19 +138,10 @@ func (l *loader) settleProvider(config *Config, member string, provider *configv
 // told: it may hold what should not be there.
 func (l *loader) settleURL(member string, provider *configv1.Provider) bool {
 	text := strings.TrimSpace(provider.GetBaseUrl())
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		l.fail(member, `must be a URL such as "https://api.example.com/v1"`)
+	u, err := providers.CheckBaseURL(text, provider.GetAllowHttp())
+	if err != nil {
+		l.fail(member, "%v", err)
 		return false
-	case u.User != nil:
-		l.fail(member, "must have no user or password; a key belongs into api_key")
-	case u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
-		l.fail(member, "must have neither a query nor a fragment")
-	case path.Clean("/"+u.Path) != "/"+strings.Trim(u.Path, "/"):
-		l.fail(member, "must have a plain path, without dots or empty segments")
-	case u.Scheme == "http" && !provider.GetAllowHttp() && !loopback(u.Hostname()):
-		l.fail(member, "must be https: keys would travel in the open; allow_http takes http all the same")
 	}
 	provider.BaseUrl = strings.TrimRight(text, "/")
 	return u.Scheme == "https"

@@ -12,10 +12,10 @@ import (
 
 // find returns the models that a selector names, best first.
 //
-// "provider/model" is read as a model of a provider instance, then as one of any
-// instance of a provider type, then as a provider's own name that has slashes; the
-// first reading that finds a model holds. A provider beside the selector must
-// agree with the one in it.
+// "provider/model" names a model of a provider instance, or, where no instance has the
+// name, of any instance of a provider type; if none of those has it, it is a
+// provider's own name that has slashes. A provider beside the selector must agree with
+// the one in it.
 func find(s *catalog.Snapshot, requested *planv1.RequestedSelector) ([]catalog.Model, error) {
 	selector, pinned := requested.GetModel(), requested.GetProvider()
 	if pinned != "" && !s.Instance(pinned) {

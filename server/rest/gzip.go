@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -48,8 +49,9 @@ func acceptsGzip(header http.Header) bool {
 	for _, part := range strings.Split(header.Get("Accept-Encoding"), ",") {
 		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			q := strings.ReplaceAll(params, " ", "")
-			return q != "q=0" && !strings.HasPrefix(q, "q=0.000")
+			_, weight, weighed := strings.Cut(strings.ReplaceAll(strings.ToLower(params), " ", ""), "q=")
+			q, err := strconv.ParseFloat(weight, 32)
+			return !weighed || err == nil && q > 0
 		}
 	}
 	return false

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -66,11 +65,17 @@ func (p *reply) event(result any) error {
 	if err != nil {
 		return err
 	}
-	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && p.usage && chunk.GetUsage() == nil && !strings.Contains(chunk.GetExtraJson(), `"usage"`) {
+	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && p.usage && chunk.GetUsage() == nil && !has(chunk.GetExtraJson(), "usage") {
 		b = append(b[:len(b)-1], `,"usage":null}`...)
 	}
 	p.events = append(b, "\n\n"...)
 	return nil
+}
+
+// has says whether a JSON object has a member.
+func has(object, name string) bool {
+	_, there := wire.Member(object, name)
+	return there
 }
 
 // errorEvent is the event that ends a broken stream.

@@ -124,12 +124,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply.lease.end(h.deps.Buffers)
 	}()
 
-	message, route, err := h.enter(ctx, reply, r, c)
+	err := h.deps.Chain.Handle(ctx, c, func() error {
+		body, route, err := h.enter(ctx, reply, r, c)
+		if err == nil {
+			h.mux.ServeHTTP(reply, h.inner(ctx, r, route, body))
+		}
+		return err
+	})
 	if err != nil {
 		h.refuse(ctx, reply, c, err)
 		return
 	}
-	h.mux.ServeHTTP(reply, h.inner(ctx, r, route, message))
 	reply.finish()
 }
 

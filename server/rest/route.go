@@ -172,7 +172,8 @@ func (rs *routes) match(r *http.Request) (*route, *refusal) {
 			allow: strings.Join([]string{http.MethodGet, http.MethodPost}, ", "),
 		}
 	}
-	if r.Header.Get("Upgrade") != "" {
+	// RFC 9110, 7.8: a server may ignore an upgrade, as Java's clients expect of "h2c".
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return nil, &refusal{err: failure.New(commonv1.ErrorReason_ERROR_REASON_UPGRADE_NOT_SUPPORTED, "Protocol upgrades are not served.")}
 	}
 	if err := checkHead(r); err != nil {

@@ -171,7 +171,7 @@ func TestCredential(t *testing.T) {
 func TestAcceptsGzip(t *testing.T) {
 	t.Parallel()
 	for accept, want := range map[string]bool{
-		"": false, "gzip": true, "deflate, gzip;q=0.5": true, "GZIP": true, "gzip;q=0": false, "gzip; q=0.000": false, "br": false, "x-gzip": false,
+		"": false, "gzip": true, "deflate, gzip;q=0.5": true, "GZIP": true, "gzip;q=0": false, "gzip; q=0.000": false, "gzip;Q=0.0": false, "gzip;q=0.1": true, "gzip;q=x": false, "br": false, "x-gzip": false,
 	} {
 		if got := acceptsGzip(http.Header{"Accept-Encoding": {accept}}); got != want {
 			t.Errorf("%q: %v", accept, got)

@@ -50,7 +50,8 @@ func reasonName(reason commonv1.ErrorReason) string {
 	return strings.ToLower(strings.TrimPrefix(reason.String(), "ERROR_REASON_"))
 }
 
-// statusOf is the HTTP status that REST answered, or would have.
+// statusOf is the HTTP status of how a call ended. REST answered with it unless a
+// stream had begun, whose 200 was sent long before.
 func statusOf(failed *failure.Error) int {
 	if failed == nil {
 		return http.StatusOK

@@ -383,8 +383,6 @@ func appendRejectionReason(b []byte, v planv1.RejectionReason) []byte {
 	switch v {
 	case planv1.RejectionReason_REJECTION_REASON_UNSPECIFIED:
 		return append(b, `"unspecified"`...)
-	case planv1.RejectionReason_REJECTION_REASON_NO_MODEL:
-		return append(b, `"no_model"`...)
 	case planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY:
 		return append(b, `"no_capability"`...)
 	case planv1.RejectionReason_REJECTION_REASON_NOT_ALLOWED:
@@ -398,8 +396,6 @@ func readRejectionReason(d *wire.Decoder, dst *planv1.RejectionReason) bool {
 		switch name {
 		case "unspecified":
 			return planv1.RejectionReason_REJECTION_REASON_UNSPECIFIED, true
-		case "no_model":
-			return planv1.RejectionReason_REJECTION_REASON_NO_MODEL, true
 		case "no_capability":
 			return planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY, true
 		case "not_allowed":

@@ -660,7 +660,7 @@ type AuditBodies struct {
 	ResponseHeaders []string `protobuf:"bytes,5,rep,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
 	// The reply as JSON text, redacted; of a stream, the assembled reply.
 	ResponseJson string `protobuf:"bytes,3,opt,name=response_json,json=responseJson,proto3" json:"response_json,omitempty"`
-	// Whether a body was longer than is kept, and was cut.
+	// Whether a body was longer than is kept, and was left out.
 	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -17,7 +17,7 @@
 //   visible ASCII characters) or made by the gateway. It names one attempt of
 //   the client's: send a fresh one with each retry. It comes back in the header
 //   metadata of every call, and in `CallInfo`.
-// - Trace context: metadata `traceparent` and `tracestate`.
+// - Trace context: metadata `traceparent`.
 //
 // Header metadata repeats what REST has in response headers, for interceptors
 // that know no messages: `x-request-id`, `x-signalbox-plan`,

@@ -252,8 +252,7 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 //   - `google.rpc.ErrorInfo` for generic tools: `domain` "signalbox", `reason` the
 //     name of an ErrorReason value, `metadata` with `request_id`, and with
 //     `provider` and `param` where known;
-//   - `google.rpc.RetryInfo` when waiting helps;
-//   - `buf.validate.Violations` when fields broke their rules.
+//   - `google.rpc.RetryInfo` when waiting helps.
 //
 // Together they stay below 4 KiB. Several gRPC clients accept no more than 8 KiB
 // of trailers, base64 included, and lose the whole status beyond that. A stream

@@ -654,7 +654,8 @@ type Key struct {
 	// stands for anything. Empty: all.
 	AllowedModels []string `protobuf:"bytes,6,rep,name=allowed_models,json=allowedModels,proto3" json:"allowed_models,omitempty"`
 	// Whether a call is refused when its provider cannot carry a field of the
-	// request. Defaults to false. The providers of this version carry every field.
+	// request. Defaults to false. No provider of this version leaves one out in
+	// silence, so both settings behave alike.
 	Strict        bool `protobuf:"varint,7,opt,name=strict,proto3" json:"strict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -84,8 +84,6 @@ type RejectionReason int32
 const (
 	// Not set; never in a plan.
 	RejectionReason_REJECTION_REASON_UNSPECIFIED RejectionReason = 0
-	// The provider has no such model.
-	RejectionReason_REJECTION_REASON_NO_MODEL RejectionReason = 1
 	// The model lacks an ability that the request needs.
 	RejectionReason_REJECTION_REASON_NO_CAPABILITY RejectionReason = 2
 	// The key may not use it.
@@ -96,13 +94,11 @@ const (
 var (
 	RejectionReason_name = map[int32]string{
 		0: "REJECTION_REASON_UNSPECIFIED",
-		1: "REJECTION_REASON_NO_MODEL",
 		2: "REJECTION_REASON_NO_CAPABILITY",
 		3: "REJECTION_REASON_NOT_ALLOWED",
 	}
 	RejectionReason_value = map[string]int32{
 		"REJECTION_REASON_UNSPECIFIED":   0,
-		"REJECTION_REASON_NO_MODEL":      1,
 		"REJECTION_REASON_NO_CAPABILITY": 2,
 		"REJECTION_REASON_NOT_ALLOWED":   3,
 	}
@@ -639,10 +635,9 @@ const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\rExecutionMode\x12\x1e\n" +
 	"\x1aEXECUTION_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19EXECUTION_MODE_TRANSLATED\x10\x01\x12\x18\n" +
-	"\x14EXECUTION_MODE_LOCAL\x10\x06*\x98\x01\n" +
+	"\x14EXECUTION_MODE_LOCAL\x10\x06*y\n" +
 	"\x0fRejectionReason\x12 \n" +
-	"\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
-	"\x19REJECTION_REASON_NO_MODEL\x10\x01\x12\"\n" +
+	"\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eREJECTION_REASON_NO_CAPABILITY\x10\x02\x12 \n" +
 	"\x1cREJECTION_REASON_NOT_ALLOWED\x10\x03B\xc8\x01\n" +
 	"\x15com.signalbox.plan.v1B\tPlanProtoP\x01Z>github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1;planv1\xa2\x02\x03SPX\xaa\x02\x11Signalbox.Plan.V1\xca\x02\x11Signalbox\\Plan\\V1\xe2\x02\x1dSignalbox\\Plan\\V1\\GPBMetadata\xea\x02\x13Signalbox::Plan::V1b\x06proto3"

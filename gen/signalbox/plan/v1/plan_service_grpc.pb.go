@@ -28,9 +28,9 @@ const (
 //
 // Shows what the gateway would do.
 type PlanServiceClient interface {
-	// Plans a call without executing it. Nothing is sent, counted or
-	// charged. Fails as the call itself would fail in planning, except that a model
-	// without a target is a plan with `rejected` filled.
+	// Plans a call without executing it. Nothing is sent, counted or charged. A call
+	// that cannot be planned has a plan all the same: `incomplete` says why. Only a
+	// selector that contradicts its provider fails.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 }
 
@@ -58,9 +58,9 @@ func (c *planServiceClient) Explain(ctx context.Context, in *ExplainRequest, opt
 //
 // Shows what the gateway would do.
 type PlanServiceServer interface {
-	// Plans a call without executing it. Nothing is sent, counted or
-	// charged. Fails as the call itself would fail in planning, except that a model
-	// without a target is a plan with `rejected` filled.
+	// Plans a call without executing it. Nothing is sent, counted or charged. A call
+	// that cannot be planned has a plan all the same: `incomplete` says why. Only a
+	// selector that contradicts its provider fails.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	mustEmbedUnimplementedPlanServiceServer()
 }

@@ -36,8 +36,6 @@
 //   field cannot tell it from absence.
 // - No member that the message has a field for may stand in `extra_json`
 //   otherwise.
-// - A `repeated float` is read from an array of numbers or from base64 text of
-//   little-endian floats, and written in the form that the request asked for.
 // - An enum is the name of its value without the enum's prefix, in lower case; a
 //   Timestamp is RFC 3339 text; a Duration is decimal seconds with "s".
 // - Maps are written in the order of their keys.
