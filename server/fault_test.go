@@ -125,6 +125,7 @@ func brokenOff() []fault {
 		both("ends in order, without anything", "truncate-after=0", empty),
 		{name: "leaves [DONE] out", script: "no-done", unary: answers(), stream: cut.meter(true)},
 		{name: "leaves the finish out", script: "no-finish", unary: answers(), stream: cut},
+		{name: "leaves the finish out, but says [DONE]", script: "no-finish-but-done", unary: answers(), stream: cut.meter(true)},
 		both("leaves the usage out", "no-usage", answers().meter(false)),
 	}
 }

@@ -135,6 +135,7 @@ func BenchmarkStream(b *testing.B) {
 		if err != io.EOF { //nolint:errorlint // the stream's own
 			b.Error(err)
 		}
+		s.Done()
 		_ = s.Close()
 	})
 }

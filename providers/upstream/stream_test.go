@@ -249,6 +249,7 @@ func TestSlowReader(t *testing.T) {
 					<-time.After(400 * time.Millisecond)
 				}
 				if _, err := s.Next(); errors.Is(err, io.EOF) {
+					s.Done()
 					break
 				} else if err != nil {
 					t.Fatalf("after %d events: %v", n, err)

@@ -99,6 +99,9 @@ func (d *draft) end(c *call.Call, failed *failure.Error, now time.Time, bodies *
 		e.Attempts = append(e.Attempts, attemptOf(&attempt, provider, c.Start))
 	}
 	e.Usage = c.Outcome.Usage
+	if last := len(e.Attempts) - 1; last >= 0 {
+		e.Attempts[last].Usage = e.Usage // only an attempt that answered tells its usage
+	}
 	if usage := c.Outcome.Exchange.UsageJSON; len(usage) <= maxUsageJSON {
 		e.UsageJson = usage
 	}

@@ -151,7 +151,7 @@ func TestAnEntryIsComplete(t *testing.T) {
 		Client: &auditv1.ClientInfo{Address: "10.0.0.1", UserAgent: "test/1"},
 		Attempts: []*auditv1.Attempt{
 			{Provider: "openai", Model: "gpt-4o-mini", Start: durationpb.New(5), Duration: durationpb.New(6), HttpStatus: 429, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED, UpstreamRequestId: "u1", Credential: "key-1"},
-			{Provider: "openai", Model: "gpt-4o-mini", Start: durationpb.New(7), Duration: durationpb.New(8), HttpStatus: 500},
+			{Provider: "openai", Model: "gpt-4o-mini", Start: durationpb.New(7), Duration: durationpb.New(8), HttpStatus: 500, Usage: &usagev1.TokenUsage{Input: new(int32(9)), Output: new(int32(12))}},
 		},
 		Timings:   &auditv1.Timings{Planned: durationpb.New(1), Admitted: durationpb.New(2), Connected: durationpb.New(3), FirstToken: durationpb.New(4 * time.Second)},
 		Usage:     &usagev1.TokenUsage{Input: new(int32(9)), Output: new(int32(12))},

@@ -22,6 +22,7 @@ func (b *builder) gatewayRoutes() {
 		property("name", text(), "The instance."),
 		property("models", kind("integer"), "How many models it has told."),
 		property("stale", kind("boolean"), "Whether it could not be asked lately, so that its last good list serves."),
+		property("last_success", &openapi.Schema{Types: []string{"string"}, Format: "date-time"}, "When it last told its models. Absent: never."),
 		property("error", text(), "Why it could not be asked."),
 	)
 	provider.Required = []string{"name", "models", "stale"}
