@@ -38,26 +38,25 @@ func (s *Server) steps(validator protovalidate.Validator) []call.Step {
 // gRPC caller against JSON; REST's were checked when they were decoded.
 func validate(validator protovalidate.Validator, limits wire.Limits) call.Step {
 	return call.Step{Name: "validate", Request: func(_ context.Context, c *call.Call, message proto.Message) error {
+		params := paramsOf(message)
+		if err := checkMembers(params); err != nil {
+			return err
+		}
 		if err := validator.Validate(message); err != nil {
 			return err //nolint:wrapcheck // coded by its type
 		}
-		params := paramsOf(message)
-		if params == nil {
+		if c.Entrance != auditv1.Entrance_ENTRANCE_GRPC || params == nil {
 			return nil
 		}
-		if c.Entrance == auditv1.Entrance_ENTRANCE_GRPC {
-			if err := codec.CheckChatCompletionParams(params, limits); err != nil {
-				return err
-			}
-		}
-		return checkSpelling(params)
+		return codec.CheckChatCompletionParams(params, limits)
 	}}
 }
 
-// checkSpelling refuses members that are known but for their case, "Model": a provider
-// that does not look at case would be asked for another model than the one that was
-// planned and allowed.
-func checkSpelling(params *chatv1.ChatCompletionParams) error {
+// checkMembers refuses members that no field could take although one has their name:
+// of the wrong kind, where the request cannot do without, or known but for their case,
+// "Model": a provider that does not look at case would be asked for another model than
+// the one that was planned and allowed.
+func checkMembers(params *chatv1.ChatCompletionParams) error {
 	if params.GetExtraJson() == "" {
 		return nil
 	}
@@ -65,16 +64,25 @@ func checkSpelling(params *chatv1.ChatCompletionParams) error {
 	fields := params.ProtoReflect().Descriptor().Fields()
 	wire.Held(params.GetExtraJson(), func(name string) uint64 {
 		folded := strings.ToLower(strings.ToUpper(name))
-		if folded != name && fields.ByName(protoreflect.Name(folded)) != nil {
-			err = &failure.Error{
-				Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
-				Message: fmt.Sprintf("The request is invalid: %q must be written %q.", name, folded),
-				Param:   name,
-			}
+		switch {
+		case name == "model":
+			err = wrongMember(name, "`model` must be a string")
+		case name == "messages":
+			err = wrongMember(name, "`messages` must be an array")
+		case folded != name && fields.ByName(protoreflect.Name(folded)) != nil:
+			err = wrongMember(name, fmt.Sprintf("%q must be written %q", name, folded))
 		}
 		return 0
 	})
 	return err
+}
+
+func wrongMember(name, what string) error {
+	return &failure.Error{
+		Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
+		Message: "The request is invalid: " + what + ".",
+		Param:   name,
+	}
 }
 
 // paramsOf is the chat completion in a request. Nil: there is none.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/signalbox-ai/signalbox/providers/builtin"
 	"github.com/signalbox-ai/signalbox/server"
+	"github.com/signalbox-ai/signalbox/server/certs"
 	"github.com/signalbox-ai/signalbox/server/config"
 	"github.com/signalbox-ai/signalbox/server/telemetry"
 )
@@ -42,7 +43,7 @@ func load(job string, args []string, more func(*pflag.FlagSet)) (*config.Config,
 	return config.Load(*source)
 }
 
-// serve serves until SIGTERM or SIGINT; a second one ends it at once.
+// serve serves until SIGTERM, SIGINT or SIGHUP; a second one ends it at once.
 func serve(args []string) error {
 	cfg, err := load("serve", args, nil)
 	if err != nil {
@@ -57,7 +58,7 @@ func serve(args []string) error {
 	if _, err := memlimit.Set(); err != nil {
 		log.Debug("no memory limit to keep to", "error", err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil, Spoil: false})
 	if err != nil {
@@ -82,6 +83,11 @@ func validate(args []string) error {
 	cfg, err := load("validate", args, nil)
 	if err != nil {
 		return err
+	}
+	if tls := cfg.Message.GetServer().GetTls(); tls != nil {
+		if _, err := certs.Load(tls, slog.New(slog.DiscardHandler)); err != nil {
+			return fmt.Errorf("server.tls: %w", err)
+		}
 	}
 	for _, warning := range cfg.Warnings {
 		fmt.Fprintln(os.Stderr, "warning:", warning)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 )
@@ -34,18 +35,28 @@ func main() {
 		name, args = args[0], args[1:]
 	}
 	all := jobs()
+	if len(os.Args) == 2 && (os.Args[1] == "-h" || os.Args[1] == "--help" || os.Args[1] == "help") {
+		usage(os.Stdout, all)
+		return
+	}
 	i := slices.IndexFunc(all, func(j job) bool { return j.name == name })
 	if i < 0 {
 		fmt.Fprintf(os.Stderr, "signalbox: there is no job %q\n\n", name)
-		for _, j := range all {
-			fmt.Fprintf(os.Stderr, "  signalbox %-9s %s\n", j.name, j.summary)
-		}
+		usage(os.Stderr, all)
 		os.Exit(2)
 	}
 	if err := all[i].run(args); err != nil {
 		fmt.Fprintf(os.Stderr, "signalbox: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// usage lists the jobs.
+func usage(w io.Writer, all []job) {
+	for _, j := range all {
+		fmt.Fprintf(w, "  signalbox %-9s %s\n", j.name, j.summary)
+	}
+	fmt.Fprintln(w, "\nsignalbox JOB --help lists the flags of a job.")
 }
 
 func printVersion([]string) error {

@@ -165,6 +165,8 @@ func (g *GRPC) arrive(ctx context.Context, fullMethod string) *Call {
 	c.Credential = first(md, "authorization")
 	if scheme, token, ok := strings.Cut(c.Credential, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		c.Credential = strings.TrimSpace(token)
+	} else if strings.EqualFold(c.Credential, "Bearer") {
+		c.Credential = ""
 	}
 	c.TraceParent = first(md, "traceparent")
 	c.RequestHeader = md

@@ -162,6 +162,10 @@ func (s *Snapshot) find(instance, model string) (Model, bool) {
 // configuration. Read-only.
 func (s *Snapshot) Having(model string) []Model { return s.byModel[model] }
 
+// Told says whether any model of an instance is known: it has told its list, or the
+// configuration has.
+func (s *Snapshot) Told(instance string) bool { return len(s.byInstance[instance]) > 0 }
+
 // Models returns every model once, by id, as ModelsService shows it to who may use
 // all. Read-only.
 func (s *Snapshot) Models() []*modelsv1.Model { return s.models }

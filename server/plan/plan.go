@@ -150,6 +150,13 @@ func (p *Planner) chat(plan *planv1.ExecutionPlan, q Question, asked chat) error
 	if err != nil {
 		return err
 	}
+	if silent := unheard(snapshot, plan.Requested); len(found) == 0 && silent != "" {
+		return &failure.Error{
+			Reason:  commonv1.ErrorReason_ERROR_REASON_CATALOG_EMPTY,
+			Message: fmt.Sprintf("The provider %q has not told its models yet.", silent),
+			Param:   "model",
+		}
+	}
 	for _, model := range found {
 		p.consider(plan, q.Principal, model)
 	}

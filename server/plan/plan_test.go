@@ -78,6 +78,7 @@ func TestSelectors(t *testing.T) {
 		"eu:openai:gpt-4o,shared",
 		"router:openrouter:openai/gpt-4o,meta/llama,router/odd",
 		"silent:mute:speech",
+		"late:openai:",
 	)
 	for _, tt := range []struct{ name, model, provider, want, reason string }{
 		{name: "a model", model: "gpt-4o", want: "openai gpt-4o"},
@@ -95,6 +96,8 @@ func TestSelectors(t *testing.T) {
 		{name: "an unknown model of an instance", model: "openai/gpt-9", reason: "MODEL_NOT_FOUND"},
 		{name: "an unknown instance is a part of a name", model: "nobody/gpt-4o", reason: "MODEL_NOT_FOUND"},
 		{name: "an unknown instance, pinned", model: "gpt-4o", provider: "nobody", reason: "PROVIDER_NOT_FOUND"},
+		{name: "an instance that has told nothing", model: "late/gpt-4o", reason: "CATALOG_EMPTY"},
+		{name: "an instance that has told nothing, pinned", model: "gpt-4o", provider: "late", reason: "CATALOG_EMPTY"},
 		{name: "a provider that does not chat", model: "speech", reason: "UNSUPPORTED_OPERATION"},
 		{name: "in another case", model: "GPT-4o", reason: "MODEL_NOT_FOUND"},
 		{name: "nothing behind the slash", model: "openai/", reason: "MODEL_NOT_FOUND"},

@@ -55,6 +55,21 @@ func instances(s *catalog.Snapshot, selector string) (named []string, model stri
 	}
 }
 
+// unheard is the instance that a selector names, if it never told a model: then what it
+// has is not known, rather than not there. Empty: there is none such.
+func unheard(s *catalog.Snapshot, requested *planv1.RequestedSelector) string {
+	name := requested.GetProvider()
+	if name == "" {
+		if named, _ := instances(s, requested.GetModel()); len(named) == 1 {
+			name = named[0]
+		}
+	}
+	if name == "" || !s.Instance(name) || s.Told(name) {
+		return ""
+	}
+	return name
+}
+
 // findPinned finds a selector's model at one instance.
 func findPinned(s *catalog.Snapshot, pinned string, named []string, selector, model string) ([]catalog.Model, error) {
 	agrees := len(named) == 0

@@ -83,8 +83,8 @@ func credential(header http.Header) string {
 	if scheme, token, ok := strings.Cut(authorization, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token)
 	}
-	if authorization != "" {
-		return authorization
+	if authorization != "" && !strings.EqualFold(strings.TrimSpace(authorization), "Bearer") {
+		return authorization // a variable that was empty leaves the bare scheme
 	}
 	return header.Get("X-Api-Key")
 }

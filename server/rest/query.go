@@ -70,6 +70,11 @@ func checkQuery(query string, route *route) error {
 		return nil
 	}
 	values, err := url.ParseQuery(query)
+	if err == nil && route.whole {
+		for name := range values {
+			return invalid(name, "is not known: this route takes everything in its body")
+		}
+	}
 	if err != nil {
 		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The query cannot be read.", err)
 	}

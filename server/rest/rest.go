@@ -188,7 +188,7 @@ func (h *Handler) inner(ctx context.Context, r *http.Request, route *route, body
 	inner := r.WithContext(ctx)
 	inner.Header = http.Header{}
 	inner.Body = body
-	if route.streaming {
+	if route.streaming || !route.wild {
 		url := *r.URL
 		url.Path, url.RawPath = route.path, ""
 		inner.URL = &url

@@ -25,9 +25,12 @@ const streamVerb = ":stream"
 type route struct {
 	rpc       string
 	method    string
-	path      string // the template; a literal path unless segments has wildcards
+	path      string // the template; a literal path unless it is wild
+	wild      bool   // segments has wildcards
 	segments  []string
 	streaming bool
+	// whole says that the body is the whole request message, so that no query is read.
+	whole bool
 	// input makes the request message.
 	input protoreflect.MessageType
 	// body makes the message that the request body is decoded into. Nil: the RPC
@@ -82,7 +85,7 @@ func newRoutes(files []protoreflect.FileDescriptor) (*routes, error) {
 }
 
 func (rs *routes) add(r *route) {
-	if slices.ContainsFunc(r.segments, func(s string) bool { return strings.HasPrefix(s, "*") }) {
+	if r.wild {
 		rs.patterns = append(rs.patterns, r)
 		return
 	}
@@ -107,6 +110,7 @@ func newRoute(method protoreflect.MethodDescriptor) (*route, error) {
 		return nil, fmt.Errorf("%s: its HTTP method is not one that the front knows", r.rpc)
 	}
 	r.segments = segments(r.path)
+	r.wild = slices.ContainsFunc(r.segments, func(s string) bool { return strings.HasPrefix(s, "*") })
 	input := method.Input()
 	var err error
 	if r.input, err = protoregistry.GlobalTypes.FindMessageByName(input.FullName()); err != nil {
@@ -116,6 +120,7 @@ func newRoute(method protoreflect.MethodDescriptor) (*route, error) {
 	case "":
 		return r, nil
 	case "*":
+		r.whole = true
 	default:
 		field := input.Fields().ByName(protoreflect.Name(rule.GetBody()))
 		if field == nil || field.Message() == nil {

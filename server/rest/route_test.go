@@ -153,6 +153,8 @@ func TestCredential(t *testing.T) {
 		{"", "abc", "abc"},
 		{"Bearer abc", "other", "abc"},
 		{"Basic abc", "", "Basic abc"},
+		{"Bearer", "", ""},
+		{"Bearer ", "", ""},
 		{"", "", ""},
 	} {
 		header := http.Header{}
