@@ -53,7 +53,7 @@ func serve(args []string) error {
 	log := telemetry.NewLogger(tele.GetLogLevel(), tele.GetLogFormat(), os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 	tuneCollector()
 	// What gRPC and grpc-gateway say by themselves: a line for each client that left.
-	debugLines := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
+	debugLines := slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer() //nolint:forbidigo // grpclog takes writers alone
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(debugLines, debugLines, debugLines))
 	if _, err := memlimit.Set(); err != nil {
 		log.Debug("no memory limit to keep to", "error", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // version is set by the linker in releases.
@@ -36,13 +37,12 @@ func main() {
 	}
 	all := jobs()
 	if len(os.Args) == 2 && (os.Args[1] == "-h" || os.Args[1] == "--help" || os.Args[1] == "help") {
-		usage(os.Stdout, all)
+		_, _ = io.WriteString(os.Stdout, usage(all)) // who closed it does not want to read
 		return
 	}
 	i := slices.IndexFunc(all, func(j job) bool { return j.name == name })
 	if i < 0 {
-		fmt.Fprintf(os.Stderr, "signalbox: there is no job %q\n\n", name)
-		usage(os.Stderr, all)
+		fmt.Fprintf(os.Stderr, "signalbox: there is no job %q\n\n%s", name, usage(all))
 		os.Exit(2)
 	}
 	if err := all[i].run(args); err != nil {
@@ -52,11 +52,13 @@ func main() {
 }
 
 // usage lists the jobs.
-func usage(w io.Writer, all []job) {
+func usage(all []job) string {
+	var b strings.Builder
 	for _, j := range all {
-		fmt.Fprintf(w, "  signalbox %-9s %s\n", j.name, j.summary)
+		fmt.Fprintf(&b, "  signalbox %-9s %s\n", j.name, j.summary)
 	}
-	fmt.Fprintln(w, "\nsignalbox JOB --help lists the flags of a job.")
+	b.WriteString("\nsignalbox JOB --help lists the flags of a job.\n")
+	return b.String()
 }
 
 func printVersion([]string) error {
