@@ -11,7 +11,7 @@ import (
 )
 
 // version is set by the linker in releases.
-var version = "0.1.0-dev"
+var version = "0.1.0"
 
 // job is one thing that the program does.
 type job struct {
