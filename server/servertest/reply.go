@@ -18,14 +18,32 @@ type Reply struct {
 // Do makes a REST request with the master key, unless the header says otherwise.
 func (g *Gateway) Do(method, path, body string, header ...string) Reply {
 	g.tb.Helper()
-	request, err := http.NewRequestWithContext(g.tb.Context(), method, g.REST+path, strings.NewReader(body))
+	if body != "" {
+		header = append([]string{"Content-Type", "application/json"}, header...)
+	}
+	return g.send(method, path, strings.NewReader(body), header)
+}
+
+// Post is Do with a JSON body.
+func (g *Gateway) Post(path, body string, header ...string) Reply {
+	g.tb.Helper()
+	return g.Do(http.MethodPost, path, body, header...)
+}
+
+// PostChunked is Post with a body whose length the head does not say.
+func (g *Gateway) PostChunked(path, body string, header ...string) Reply {
+	g.tb.Helper()
+	unknown := struct{ io.Reader }{strings.NewReader(body)}
+	return g.send(http.MethodPost, path, unknown, append([]string{"Content-Type", "application/json"}, header...))
+}
+
+func (g *Gateway) send(method, path string, body io.Reader, header []string) Reply {
+	g.tb.Helper()
+	request, err := http.NewRequestWithContext(g.tb.Context(), method, g.REST+path, body)
 	if err != nil {
 		g.tb.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+MasterKey)
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
@@ -39,12 +57,6 @@ func (g *Gateway) Do(method, path, body string, header ...string) Reply {
 		g.tb.Fatalf("%s %s: read the reply: %v", method, path, err)
 	}
 	return Reply{Status: response.StatusCode, Header: response.Header, Body: string(text)}
-}
-
-// Post is Do with a JSON body.
-func (g *Gateway) Post(path, body string, header ...string) Reply {
-	g.tb.Helper()
-	return g.Do(http.MethodPost, path, body, header...)
 }
 
 // Failure is the error object of a reply.
