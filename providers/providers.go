@@ -7,11 +7,16 @@ import (
 	"net/http"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 )
 
 // Type is a kind of provider. `builtin` has the slice of all of them.
@@ -40,13 +45,15 @@ const (
 	DialectOpenAI
 )
 
-// Params is what an instance is made from. All members are required.
+// Params is what an instance is made from. All members are required but Keys.
 type Params struct {
 	// Config is the instance's own part of the configuration; its `api_key` is
 	// empty.
 	Config *configv1.Provider
-	// APIKey is its secret. Empty for keyless types.
+	// APIKey is its secret. Empty for keyless types, and where Keys has all.
 	APIKey string
+	// Keys are further secrets, as Config's `keys` label and weigh them: by label.
+	Keys map[string]string
 	// Upstream says how calls are retried and bounded. All its members are set.
 	Upstream *configv1.Upstream
 	// Version is the gateway's version, for the user agent.
@@ -80,23 +87,102 @@ type Chatter interface {
 	StreamChatCompletion(context.Context, *ChatCall) (ChatStream, error)
 }
 
-// ChatStream is a reply in pieces. Not safe for concurrent use.
-type ChatStream interface {
-	// Recv returns the next chunk; io.EOF after the provider's own end; else a
-	// *failure.Error (truncated, stalled, …) or the context's error. A chunk
-	// belongs to the caller.
-	Recv() (*chatv1.ChatCompletionChunk, error)
-	// Ready says that Recv will not wait: the next chunk, or the end, is here. What
+// CompletionKeeper keeps the chat completions that were made with `store`. Ids are
+// the provider's own. One that does not exist is OBJECT_NOT_FOUND.
+type CompletionKeeper interface {
+	GetChatCompletion(context.Context, *Call[*chatv1.GetChatCompletionRequest]) (*chatv1.ChatCompletion, error)
+	ListChatCompletions(context.Context, *Call[*chatv1.ListChatCompletionsRequest]) (*chatv1.ListChatCompletionsResponse, error)
+	UpdateChatCompletion(context.Context, *Call[*chatv1.UpdateChatCompletionRequest]) (*chatv1.ChatCompletion, error)
+	DeleteChatCompletion(context.Context, *Call[*chatv1.DeleteChatCompletionRequest]) error
+	ListChatCompletionMessages(context.Context, *Call[*chatv1.ListChatCompletionMessagesRequest]) (*chatv1.ListChatCompletionMessagesResponse, error)
+}
+
+// Embedder turns texts into vectors.
+type Embedder interface {
+	// Embed returns one vector for each text, in the order of the input. The error is
+	// as that of ChatCompletion.
+	Embed(context.Context, *EmbedCall) (*embeddingsv1.EmbeddingList, error)
+}
+
+// Responder answers responses.
+type Responder interface {
+	// CreateResponse returns the whole response. The error is as that of
+	// ChatCompletion.
+	CreateResponse(context.Context, *ResponseCall) (*responsesv1.Response, error)
+	// StreamResponse returns once the provider's first event is in hand. The caller
+	// closes the stream. Its io.EOF comes after "response.completed", "….incomplete" or
+	// "….failed", never without one of them.
+	StreamResponse(context.Context, *ResponseCall) (ResponseStream, error)
+}
+
+// ResponseKeeper keeps the responses that were made with `store`. Ids are the
+// provider's own. One that does not exist is OBJECT_NOT_FOUND.
+type ResponseKeeper interface {
+	GetResponse(context.Context, *Call[*responsesv1.GetResponseRequest]) (*responsesv1.Response, error)
+	// ResumeResponse is as StreamResponse.
+	ResumeResponse(context.Context, *Call[*responsesv1.ResumeResponseRequest]) (ResponseStream, error)
+	DeleteResponse(context.Context, *Call[*responsesv1.DeleteResponseRequest]) error
+	CancelResponse(context.Context, *Call[*responsesv1.CancelResponseRequest]) (*responsesv1.Response, error)
+	ListInputItems(context.Context, *Call[*responsesv1.ListInputItemsRequest]) (*responsesv1.ListInputItemsResponse, error)
+}
+
+// TokenCounter counts the tokens that an input would have.
+type TokenCounter interface {
+	CountInputTokens(context.Context, *ResponseCall) (*responsesv1.CountInputTokensResponse, error)
+}
+
+// Compactor compacts long contexts.
+type Compactor interface {
+	CompactResponse(context.Context, *ResponseCall) (*responsesv1.Compaction, error)
+}
+
+// ConversationKeeper keeps conversations. Ids are the provider's own. One that does
+// not exist is OBJECT_NOT_FOUND.
+type ConversationKeeper interface {
+	CreateConversation(context.Context, *Call[*conversationsv1.CreateConversationRequest]) (*conversationsv1.Conversation, error)
+	GetConversation(context.Context, *Call[*conversationsv1.GetConversationRequest]) (*conversationsv1.Conversation, error)
+	UpdateConversation(context.Context, *Call[*conversationsv1.UpdateConversationRequest]) (*conversationsv1.Conversation, error)
+	DeleteConversation(context.Context, *Call[*conversationsv1.DeleteConversationRequest]) error
+	CreateConversationItems(context.Context, *Call[*conversationsv1.CreateConversationItemsRequest]) (*conversationsv1.ConversationItemList, error)
+	ListConversationItems(context.Context, *Call[*conversationsv1.ListConversationItemsRequest]) (*conversationsv1.ConversationItemList, error)
+	GetConversationItem(context.Context, *Call[*conversationsv1.GetConversationItemRequest]) (*responsesv1.Item, error)
+	DeleteConversationItem(context.Context, *Call[*conversationsv1.DeleteConversationItemRequest]) (*conversationsv1.Conversation, error)
+}
+
+// Lossy cannot carry every request as it is asked. Who is not Lossy can.
+type Lossy interface {
+	// Losses tells what of a request would be lost on the way to the target's model,
+	// in the order of the fields' names; nil: nothing. The request is the params of a
+	// chat completion, of a response or of embeddings; it is not changed. It makes no
+	// network call, and costs next to nothing where nothing is lost.
+	Losses(request proto.Message, target *planv1.Target) []*commonv1.Loss
+}
+
+// Stream is a reply in pieces. Not safe for concurrent use.
+type Stream[M any] interface {
+	// Recv returns the next piece; io.EOF after the provider's own end; else a
+	// *failure.Error (truncated, stalled, …) or the context's error. A piece belongs
+	// to the caller.
+	Recv() (M, error)
+	// Ready says that Recv will not wait: the next piece, or the end, is here. What
 	// was received may then be sent on together with it.
 	Ready() bool
 	// Close cancels the upstream call if it still runs. Idempotent.
 	Close() error
 }
 
-// ChatCall is a chat completion on its way to a provider.
-type ChatCall struct {
+// The streams.
+type (
+	// ChatStream is a chat completion in pieces.
+	ChatStream = Stream[*chatv1.ChatCompletionChunk]
+	// ResponseStream is a response in events.
+	ResponseStream = Stream[*responsesv1.StreamEvent]
+)
+
+// Call is a call on its way to a provider.
+type Call[P proto.Message] struct {
 	// Params is the request. The adapter does not change it.
-	Params *chatv1.ChatCompletionParams
+	Params P
 	// Target is where it goes: the model is taken from here, not from Params.
 	Target *planv1.Target
 	// Retry bounds attempts and waits.
@@ -111,6 +197,16 @@ type ChatCall struct {
 	// Exchange takes what happened. Required.
 	Exchange *Exchange
 }
+
+// The calls that models answer.
+type (
+	// ChatCall is a chat completion on its way to a provider.
+	ChatCall = Call[*chatv1.ChatCompletionParams]
+	// EmbedCall is an embeddings call on its way to a provider.
+	EmbedCall = Call[*embeddingsv1.EmbeddingParams]
+	// ResponseCall is a response on its way to a provider.
+	ResponseCall = Call[*responsesv1.ResponseParams]
+)
 
 // Exchange is what an adapter tells of the upstream calls that it makes for one
 // call. The adapter fills it until ChatCompletion, or the stream's last Recv,
@@ -131,6 +227,8 @@ type Exchange struct {
 
 // Attempt is one upstream call.
 type Attempt struct {
+	// Provider is the instance that was called.
+	Provider string
 	// Model is the model that was asked.
 	Model string
 	// Start is when it began.
@@ -145,4 +243,6 @@ type Attempt struct {
 	UpstreamRequestID string
 	// Credential is the label of the credential, never the credential.
 	Credential string
+	// UsageJSON is the provider's own usage object of this attempt. Empty: none came.
+	UsageJSON string
 }

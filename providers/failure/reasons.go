@@ -28,6 +28,7 @@ var reasons = map[commonv1.ErrorReason]facts{
 	commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD:           {400, codes.InvalidArgument, invalidRequest, "invalid_value", false},
 	commonv1.ErrorReason_ERROR_REASON_INVALID_CURSOR:          {400, codes.InvalidArgument, invalidRequest, "invalid_cursor", false},
 	commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT:       {400, codes.InvalidArgument, invalidRequest, "selector_conflict", false},
+	commonv1.ErrorReason_ERROR_REASON_LOSSY_TRANSLATION:       {400, codes.InvalidArgument, invalidRequest, "lossy_translation", false},
 	commonv1.ErrorReason_ERROR_REASON_CONTEXT_LENGTH_EXCEEDED: {400, codes.InvalidArgument, invalidRequest, "context_length_exceeded", false},
 	commonv1.ErrorReason_ERROR_REASON_PATH_REFUSED:            {400, codes.InvalidArgument, invalidRequest, "path_refused", false},
 	commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION:   {400, codes.FailedPrecondition, invalidRequest, "unsupported_operation", false},
@@ -46,6 +47,7 @@ var reasons = map[commonv1.ErrorReason]facts{
 	commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:    {404, codes.NotFound, invalidRequest, "model_not_found", false},
 	commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND: {404, codes.NotFound, invalidRequest, "provider_not_found", false},
 	commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND:   {404, codes.NotFound, invalidRequest, "not_found", false},
+	commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT:     {409, codes.FailedPrecondition, invalidRequest, "state_conflict", false},
 
 	commonv1.ErrorReason_ERROR_REASON_OVERLOADED:    {503, codes.Unavailable, serverError, "overloaded", true},
 	commonv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN: {503, codes.Unavailable, serverError, "shutting_down", true},

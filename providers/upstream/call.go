@@ -140,6 +140,7 @@ func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
 	x := call.Exchange
 	x.Connected, x.UpstreamRequestID, x.Header = time.Time{}, "", nil
 	x.Attempts = append(x.Attempts, providers.Attempt{
+		Provider:   c.name,
 		Model:      call.Model,
 		Start:      time.Now(),
 		Credential: c.credential,

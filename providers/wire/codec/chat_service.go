@@ -262,3 +262,782 @@ func checkStreamChatCompletionResponse(c wire.Checker, m *chatv1.StreamChatCompl
 	}
 	return nil
 }
+
+// AppendGetChatCompletionRequest appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendGetChatCompletionRequest(b []byte, m *chatv1.GetChatCompletionRequest, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.GetChatCompletionRequest)
+	}
+	n := len(b)
+	b = append(b, `,"completion_id":`...)
+	b = wire.AppendString(b, m.CompletionId)
+	if m.Options != nil {
+		b = append(b, `,"options":`...)
+		b = AppendCallOptions(b, m.Options, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeGetChatCompletionRequest fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeGetChatCompletionRequest(src string, m *chatv1.GetChatCompletionRequest, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readGetChatCompletionRequest(d, m)
+	return d.Finish()
+}
+
+func readGetChatCompletionRequest(d *wire.Decoder, m *chatv1.GetChatCompletionRequest) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion_id":
+			if !d.Once(&seen, 1<<0) || d.String(&m.CompletionId) || d.Null() {
+				continue
+			}
+		case "options":
+			if !d.Once(&seen, 1<<1) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendGetChatCompletionResponse appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendGetChatCompletionResponse(b []byte, m *chatv1.GetChatCompletionResponse, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.GetChatCompletionResponse)
+	}
+	n := len(b)
+	if m.Completion != nil {
+		b = append(b, `,"completion":`...)
+		b = AppendChatCompletion(b, m.Completion, mode)
+	}
+	if m.Info != nil {
+		b = append(b, `,"info":`...)
+		b = AppendCallInfo(b, m.Info, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeGetChatCompletionResponse fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeGetChatCompletionResponse(src string, m *chatv1.GetChatCompletionResponse, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readGetChatCompletionResponse(d, m)
+	return d.Finish()
+}
+
+func readGetChatCompletionResponse(d *wire.Decoder, m *chatv1.GetChatCompletionResponse) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion":
+			if !d.Once(&seen, 1<<0) || wire.Into(d, &m.Completion, readChatCompletion) || d.Null() {
+				continue
+			}
+		case "info":
+			if !d.Once(&seen, 1<<1) || wire.Into(d, &m.Info, readCallInfo) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// CheckGetChatCompletionResponse tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckGetChatCompletionResponse(m *chatv1.GetChatCompletionResponse, lim wire.Limits) error {
+	return checkGetChatCompletionResponse(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkGetChatCompletionResponse(c wire.Checker, m *chatv1.GetChatCompletionResponse, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	if fault := checkChatCompletion(c, m.GetCompletion(), depth+1); fault != nil {
+		return fault.At("completion")
+	}
+	return nil
+}
+
+// AppendListChatCompletionsRequest appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendListChatCompletionsRequest(b []byte, m *chatv1.ListChatCompletionsRequest, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.ListChatCompletionsRequest)
+	}
+	n := len(b)
+	if m.Model != nil {
+		b = append(b, `,"model":`...)
+		b = wire.AppendString(b, *m.Model)
+	}
+	if len(m.Metadata) > 0 {
+		b = append(b, `,"metadata":{`...)
+		for i, k := range wire.Keys(m.Metadata) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = wire.AppendString(b, k)
+			b = append(b, ':')
+			b = wire.AppendString(b, m.Metadata[k])
+		}
+		b = append(b, '}')
+	}
+	if m.After != nil {
+		b = append(b, `,"after":`...)
+		b = wire.AppendString(b, *m.After)
+	}
+	if m.Limit != nil {
+		b = append(b, `,"limit":`...)
+		b = wire.AppendInt(b, *m.Limit)
+	}
+	if m.Order != nil {
+		b = append(b, `,"order":`...)
+		b = wire.AppendString(b, *m.Order)
+	}
+	if m.Options != nil {
+		b = append(b, `,"options":`...)
+		b = AppendCallOptions(b, m.Options, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeListChatCompletionsRequest fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeListChatCompletionsRequest(src string, m *chatv1.ListChatCompletionsRequest, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readListChatCompletionsRequest(d, m)
+	return d.Finish()
+}
+
+func readListChatCompletionsRequest(d *wire.Decoder, m *chatv1.ListChatCompletionsRequest) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "model":
+			if !d.Once(&seen, 1<<0) || d.OptString(&m.Model) || d.Null() {
+				continue
+			}
+		case "metadata":
+			if !d.Once(&seen, 1<<1) || wire.Map(d, &m.Metadata, true, (*wire.Decoder).String) || d.Null() {
+				continue
+			}
+		case "after":
+			if !d.Once(&seen, 1<<2) || d.OptString(&m.After) || d.Null() {
+				continue
+			}
+		case "limit":
+			if !d.Once(&seen, 1<<3) || d.OptInt32(&m.Limit) || d.Null() {
+				continue
+			}
+		case "order":
+			if !d.Once(&seen, 1<<4) || d.OptString(&m.Order) || d.Null() {
+				continue
+			}
+		case "options":
+			if !d.Once(&seen, 1<<5) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendListChatCompletionsResponse appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendListChatCompletionsResponse(b []byte, m *chatv1.ListChatCompletionsResponse, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.ListChatCompletionsResponse)
+	}
+	n := len(b)
+	b = append(b, `,"object":"list"`...)
+	if len(m.Data) > 0 {
+		b = append(b, `,"data":[`...)
+		for i, v := range m.Data {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendChatCompletion(b, v, mode)
+		}
+		b = append(b, ']')
+	} else if mode == wire.Reply {
+		b = append(b, `,"data":[]`...)
+	}
+	if m.FirstId != nil {
+		b = append(b, `,"first_id":`...)
+		b = wire.AppendString(b, *m.FirstId)
+	} else if mode == wire.Reply {
+		b = append(b, `,"first_id":null`...)
+	}
+	if m.LastId != nil {
+		b = append(b, `,"last_id":`...)
+		b = wire.AppendString(b, *m.LastId)
+	} else if mode == wire.Reply {
+		b = append(b, `,"last_id":null`...)
+	}
+	b = append(b, `,"has_more":`...)
+	b = wire.AppendBool(b, m.HasMore)
+	return wire.Close(b, n, "")
+}
+
+// DecodeListChatCompletionsResponse fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeListChatCompletionsResponse(src string, m *chatv1.ListChatCompletionsResponse, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readListChatCompletionsResponse(d, m)
+	return d.Finish()
+}
+
+func readListChatCompletionsResponse(d *wire.Decoder, m *chatv1.ListChatCompletionsResponse) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "object":
+			if !d.Once(&seen, 1<<0) || d.Constant("list") {
+				continue
+			}
+		case "data":
+			if !d.Once(&seen, 1<<1) || wire.Messages(d, &m.Data, true, readChatCompletion) || d.Null() {
+				continue
+			}
+		case "first_id":
+			if !d.Once(&seen, 1<<2) || d.OptString(&m.FirstId) || d.Null() {
+				continue
+			}
+		case "last_id":
+			if !d.Once(&seen, 1<<3) || d.OptString(&m.LastId) || d.Null() {
+				continue
+			}
+		case "has_more":
+			if !d.Once(&seen, 1<<4) || d.Bool(&m.HasMore) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// CheckListChatCompletionsResponse tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckListChatCompletionsResponse(m *chatv1.ListChatCompletionsResponse, lim wire.Limits) error {
+	return checkListChatCompletionsResponse(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkListChatCompletionsResponse(c wire.Checker, m *chatv1.ListChatCompletionsResponse, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	for i, v := range m.Data {
+		if fault := checkChatCompletion(c, v, depth+2); fault != nil {
+			return fault.AtIndex("data", i)
+		}
+	}
+	return nil
+}
+
+// AppendUpdateChatCompletionRequest appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendUpdateChatCompletionRequest(b []byte, m *chatv1.UpdateChatCompletionRequest, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.UpdateChatCompletionRequest)
+	}
+	n := len(b)
+	b = append(b, `,"completion_id":`...)
+	b = wire.AppendString(b, m.CompletionId)
+	if m.Params != nil {
+		b = append(b, `,"params":`...)
+		b = AppendUpdateChatCompletionParams(b, m.Params, mode)
+	}
+	if m.Options != nil {
+		b = append(b, `,"options":`...)
+		b = AppendCallOptions(b, m.Options, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeUpdateChatCompletionRequest fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeUpdateChatCompletionRequest(src string, m *chatv1.UpdateChatCompletionRequest, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readUpdateChatCompletionRequest(d, m)
+	return d.Finish()
+}
+
+func readUpdateChatCompletionRequest(d *wire.Decoder, m *chatv1.UpdateChatCompletionRequest) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion_id":
+			if !d.Once(&seen, 1<<0) || d.String(&m.CompletionId) || d.Null() {
+				continue
+			}
+		case "params":
+			if !d.Once(&seen, 1<<1) || wire.Into(d, &m.Params, readUpdateChatCompletionParams) || d.Null() {
+				continue
+			}
+		case "options":
+			if !d.Once(&seen, 1<<2) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// CheckUpdateChatCompletionRequest tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckUpdateChatCompletionRequest(m *chatv1.UpdateChatCompletionRequest, lim wire.Limits) error {
+	return checkUpdateChatCompletionRequest(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkUpdateChatCompletionRequest(c wire.Checker, m *chatv1.UpdateChatCompletionRequest, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	if fault := checkUpdateChatCompletionParams(c, m.GetParams(), depth+1); fault != nil {
+		return fault.At("params")
+	}
+	return nil
+}
+
+// AppendUpdateChatCompletionParams appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendUpdateChatCompletionParams(b []byte, m *chatv1.UpdateChatCompletionParams, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.UpdateChatCompletionParams)
+	}
+	n := len(b)
+	held := wire.Held(m.ExtraJson, bitsUpdateChatCompletionParams)
+	if len(m.Metadata) > 0 {
+		b = append(b, `,"metadata":{`...)
+		for i, k := range wire.Keys(m.Metadata) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = wire.AppendString(b, k)
+			b = append(b, ':')
+			b = wire.AppendString(b, m.Metadata[k])
+		}
+		b = append(b, '}')
+	}
+	extra := m.ExtraJson
+	if held != 0 {
+		extra = wire.Without(extra, held&setUpdateChatCompletionParams(m), bitsUpdateChatCompletionParams)
+	}
+	return wire.Close(b, n, extra)
+}
+
+// DecodeUpdateChatCompletionParams fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeUpdateChatCompletionParams(src string, m *chatv1.UpdateChatCompletionParams, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readUpdateChatCompletionParams(d, m)
+	return d.Finish()
+}
+
+func readUpdateChatCompletionParams(d *wire.Decoder, m *chatv1.UpdateChatCompletionParams) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "metadata":
+			if !d.Once(&seen, 1<<0) || wire.Map(d, &m.Metadata, false, (*wire.Decoder).String) {
+				continue
+			}
+		default:
+			if !d.Fresh(&o) {
+				continue
+			}
+		}
+		d.Keep(&o)
+	}
+	d.Close(&o, &m.ExtraJson)
+}
+
+func bitsUpdateChatCompletionParams(key string) uint64 {
+	switch key {
+	case "metadata":
+		return 1 << 0
+	}
+	return 0
+}
+
+func setUpdateChatCompletionParams(m *chatv1.UpdateChatCompletionParams) uint64 {
+	var bits uint64
+	if len(m.Metadata) > 0 {
+		bits |= 1 << 0
+	}
+	return bits
+}
+
+// CheckUpdateChatCompletionParams tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckUpdateChatCompletionParams(m *chatv1.UpdateChatCompletionParams, lim wire.Limits) error {
+	return checkUpdateChatCompletionParams(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkUpdateChatCompletionParams(c wire.Checker, m *chatv1.UpdateChatCompletionParams, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	if m.ExtraJson != "" {
+		if fault := c.Extra(m.ExtraJson, depth, setUpdateChatCompletionParams(m), bitsUpdateChatCompletionParams); fault != nil {
+			return fault
+		}
+	}
+	return nil
+}
+
+// AppendUpdateChatCompletionResponse appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendUpdateChatCompletionResponse(b []byte, m *chatv1.UpdateChatCompletionResponse, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.UpdateChatCompletionResponse)
+	}
+	n := len(b)
+	if m.Completion != nil {
+		b = append(b, `,"completion":`...)
+		b = AppendChatCompletion(b, m.Completion, mode)
+	}
+	if m.Info != nil {
+		b = append(b, `,"info":`...)
+		b = AppendCallInfo(b, m.Info, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeUpdateChatCompletionResponse fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeUpdateChatCompletionResponse(src string, m *chatv1.UpdateChatCompletionResponse, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readUpdateChatCompletionResponse(d, m)
+	return d.Finish()
+}
+
+func readUpdateChatCompletionResponse(d *wire.Decoder, m *chatv1.UpdateChatCompletionResponse) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion":
+			if !d.Once(&seen, 1<<0) || wire.Into(d, &m.Completion, readChatCompletion) || d.Null() {
+				continue
+			}
+		case "info":
+			if !d.Once(&seen, 1<<1) || wire.Into(d, &m.Info, readCallInfo) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// CheckUpdateChatCompletionResponse tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckUpdateChatCompletionResponse(m *chatv1.UpdateChatCompletionResponse, lim wire.Limits) error {
+	return checkUpdateChatCompletionResponse(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkUpdateChatCompletionResponse(c wire.Checker, m *chatv1.UpdateChatCompletionResponse, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	if fault := checkChatCompletion(c, m.GetCompletion(), depth+1); fault != nil {
+		return fault.At("completion")
+	}
+	return nil
+}
+
+// AppendDeleteChatCompletionRequest appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendDeleteChatCompletionRequest(b []byte, m *chatv1.DeleteChatCompletionRequest, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.DeleteChatCompletionRequest)
+	}
+	n := len(b)
+	b = append(b, `,"completion_id":`...)
+	b = wire.AppendString(b, m.CompletionId)
+	if m.Options != nil {
+		b = append(b, `,"options":`...)
+		b = AppendCallOptions(b, m.Options, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeDeleteChatCompletionRequest fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeDeleteChatCompletionRequest(src string, m *chatv1.DeleteChatCompletionRequest, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readDeleteChatCompletionRequest(d, m)
+	return d.Finish()
+}
+
+func readDeleteChatCompletionRequest(d *wire.Decoder, m *chatv1.DeleteChatCompletionRequest) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion_id":
+			if !d.Once(&seen, 1<<0) || d.String(&m.CompletionId) || d.Null() {
+				continue
+			}
+		case "options":
+			if !d.Once(&seen, 1<<1) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendDeleteChatCompletionResponse appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendDeleteChatCompletionResponse(b []byte, m *chatv1.DeleteChatCompletionResponse, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.DeleteChatCompletionResponse)
+	}
+	n := len(b)
+	b = append(b, `,"id":`...)
+	b = wire.AppendString(b, m.Id)
+	b = append(b, `,"object":"chat.completion.deleted"`...)
+	b = append(b, `,"deleted":`...)
+	b = wire.AppendBool(b, m.Deleted)
+	return wire.Close(b, n, "")
+}
+
+// DecodeDeleteChatCompletionResponse fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeDeleteChatCompletionResponse(src string, m *chatv1.DeleteChatCompletionResponse, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readDeleteChatCompletionResponse(d, m)
+	return d.Finish()
+}
+
+func readDeleteChatCompletionResponse(d *wire.Decoder, m *chatv1.DeleteChatCompletionResponse) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "id":
+			if !d.Once(&seen, 1<<0) || d.String(&m.Id) || d.Null() {
+				continue
+			}
+		case "object":
+			if !d.Once(&seen, 1<<1) || d.Constant("chat.completion.deleted") {
+				continue
+			}
+		case "deleted":
+			if !d.Once(&seen, 1<<2) || d.Bool(&m.Deleted) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendListChatCompletionMessagesRequest appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendListChatCompletionMessagesRequest(b []byte, m *chatv1.ListChatCompletionMessagesRequest, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.ListChatCompletionMessagesRequest)
+	}
+	n := len(b)
+	b = append(b, `,"completion_id":`...)
+	b = wire.AppendString(b, m.CompletionId)
+	if m.After != nil {
+		b = append(b, `,"after":`...)
+		b = wire.AppendString(b, *m.After)
+	}
+	if m.Limit != nil {
+		b = append(b, `,"limit":`...)
+		b = wire.AppendInt(b, *m.Limit)
+	}
+	if m.Order != nil {
+		b = append(b, `,"order":`...)
+		b = wire.AppendString(b, *m.Order)
+	}
+	if m.Options != nil {
+		b = append(b, `,"options":`...)
+		b = AppendCallOptions(b, m.Options, mode)
+	}
+	return wire.Close(b, n, "")
+}
+
+// DecodeListChatCompletionMessagesRequest fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeListChatCompletionMessagesRequest(src string, m *chatv1.ListChatCompletionMessagesRequest, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Request)
+	readListChatCompletionMessagesRequest(d, m)
+	return d.Finish()
+}
+
+func readListChatCompletionMessagesRequest(d *wire.Decoder, m *chatv1.ListChatCompletionMessagesRequest) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "completion_id":
+			if !d.Once(&seen, 1<<0) || d.String(&m.CompletionId) || d.Null() {
+				continue
+			}
+		case "after":
+			if !d.Once(&seen, 1<<1) || d.OptString(&m.After) || d.Null() {
+				continue
+			}
+		case "limit":
+			if !d.Once(&seen, 1<<2) || d.OptInt32(&m.Limit) || d.Null() {
+				continue
+			}
+		case "order":
+			if !d.Once(&seen, 1<<3) || d.OptString(&m.Order) || d.Null() {
+				continue
+			}
+		case "options":
+			if !d.Once(&seen, 1<<4) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendListChatCompletionMessagesResponse appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendListChatCompletionMessagesResponse(b []byte, m *chatv1.ListChatCompletionMessagesResponse, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(chatv1.ListChatCompletionMessagesResponse)
+	}
+	n := len(b)
+	b = append(b, `,"object":"list"`...)
+	if len(m.Data) > 0 {
+		b = append(b, `,"data":[`...)
+		for i, v := range m.Data {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendChatMessage(b, v, mode)
+		}
+		b = append(b, ']')
+	} else if mode == wire.Reply {
+		b = append(b, `,"data":[]`...)
+	}
+	if m.FirstId != nil {
+		b = append(b, `,"first_id":`...)
+		b = wire.AppendString(b, *m.FirstId)
+	} else if mode == wire.Reply {
+		b = append(b, `,"first_id":null`...)
+	}
+	if m.LastId != nil {
+		b = append(b, `,"last_id":`...)
+		b = wire.AppendString(b, *m.LastId)
+	} else if mode == wire.Reply {
+		b = append(b, `,"last_id":null`...)
+	}
+	b = append(b, `,"has_more":`...)
+	b = wire.AppendBool(b, m.HasMore)
+	return wire.Close(b, n, "")
+}
+
+// DecodeListChatCompletionMessagesResponse fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeListChatCompletionMessagesResponse(src string, m *chatv1.ListChatCompletionMessagesResponse, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readListChatCompletionMessagesResponse(d, m)
+	return d.Finish()
+}
+
+func readListChatCompletionMessagesResponse(d *wire.Decoder, m *chatv1.ListChatCompletionMessagesResponse) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "object":
+			if !d.Once(&seen, 1<<0) || d.Constant("list") {
+				continue
+			}
+		case "data":
+			if !d.Once(&seen, 1<<1) || wire.Messages(d, &m.Data, true, readChatMessage) || d.Null() {
+				continue
+			}
+		case "first_id":
+			if !d.Once(&seen, 1<<2) || d.OptString(&m.FirstId) || d.Null() {
+				continue
+			}
+		case "last_id":
+			if !d.Once(&seen, 1<<3) || d.OptString(&m.LastId) || d.Null() {
+				continue
+			}
+		case "has_more":
+			if !d.Once(&seen, 1<<4) || d.Bool(&m.HasMore) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// CheckListChatCompletionMessagesResponse tells whether the JSON text in the fields of a message may stand in
+// a document. The error is a *wire.Error; its path has the names of fields.
+func CheckListChatCompletionMessagesResponse(m *chatv1.ListChatCompletionMessagesResponse, lim wire.Limits) error {
+	return checkListChatCompletionMessagesResponse(wire.NewChecker(lim), m, 1).AsError()
+}
+
+func checkListChatCompletionMessagesResponse(c wire.Checker, m *chatv1.ListChatCompletionMessagesResponse, depth int) *wire.Error {
+	if m == nil {
+		return nil
+	}
+	for i, v := range m.Data {
+		if fault := checkChatMessage(c, v, depth+2); fault != nil {
+			return fault.AtIndex("data", i)
+		}
+	}
+	return nil
+}

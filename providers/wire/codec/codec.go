@@ -86,18 +86,34 @@ func Append(b []byte, m proto.Message, mode wire.Mode) ([]byte, error) {
 		return AppendCustomCall(b, m, mode), nil
 	case *chatv1.CustomToolDefinition:
 		return AppendCustomToolDefinition(b, m, mode), nil
+	case *chatv1.DeleteChatCompletionRequest:
+		return AppendDeleteChatCompletionRequest(b, m, mode), nil
+	case *chatv1.DeleteChatCompletionResponse:
+		return AppendDeleteChatCompletionResponse(b, m, mode), nil
 	case *chatv1.FileContent:
 		return AppendFileContent(b, m, mode), nil
 	case *chatv1.FunctionCall:
 		return AppendFunctionCall(b, m, mode), nil
 	case *chatv1.FunctionDefinition:
 		return AppendFunctionDefinition(b, m, mode), nil
+	case *chatv1.GetChatCompletionRequest:
+		return AppendGetChatCompletionRequest(b, m, mode), nil
+	case *chatv1.GetChatCompletionResponse:
+		return AppendGetChatCompletionResponse(b, m, mode), nil
 	case *chatv1.ImageUrl:
 		return AppendImageUrl(b, m, mode), nil
 	case *chatv1.InputAudio:
 		return AppendInputAudio(b, m, mode), nil
 	case *chatv1.JsonSchemaFormat:
 		return AppendJsonSchemaFormat(b, m, mode), nil
+	case *chatv1.ListChatCompletionMessagesRequest:
+		return AppendListChatCompletionMessagesRequest(b, m, mode), nil
+	case *chatv1.ListChatCompletionMessagesResponse:
+		return AppendListChatCompletionMessagesResponse(b, m, mode), nil
+	case *chatv1.ListChatCompletionsRequest:
+		return AppendListChatCompletionsRequest(b, m, mode), nil
+	case *chatv1.ListChatCompletionsResponse:
+		return AppendListChatCompletionsResponse(b, m, mode), nil
 	case *chatv1.Prediction:
 		return AppendPrediction(b, m, mode), nil
 	case *chatv1.PromptTokensDetails:
@@ -118,6 +134,12 @@ func Append(b []byte, m proto.Message, mode wire.Mode) ([]byte, error) {
 		return AppendToolName(b, m, mode), nil
 	case *chatv1.TopLogprob:
 		return AppendTopLogprob(b, m, mode), nil
+	case *chatv1.UpdateChatCompletionParams:
+		return AppendUpdateChatCompletionParams(b, m, mode), nil
+	case *chatv1.UpdateChatCompletionRequest:
+		return AppendUpdateChatCompletionRequest(b, m, mode), nil
+	case *chatv1.UpdateChatCompletionResponse:
+		return AppendUpdateChatCompletionResponse(b, m, mode), nil
 	case *chatv1.UrlCitation:
 		return AppendUrlCitation(b, m, mode), nil
 	case *commonv1.ApiError:
@@ -126,6 +148,8 @@ func Append(b []byte, m proto.Message, mode wire.Mode) ([]byte, error) {
 		return AppendCallInfo(b, m, mode), nil
 	case *commonv1.CallOptions:
 		return AppendCallOptions(b, m, mode), nil
+	case *commonv1.Loss:
+		return AppendLoss(b, m, mode), nil
 	case *commonv1.PromptCacheOptions:
 		return AppendPromptCacheOptions(b, m, mode), nil
 	case *modelsv1.GetModelRequest:
@@ -228,18 +252,34 @@ func Decode(src string, m proto.Message, lim wire.Limits) error {
 		return DecodeCustomCall(src, m, lim)
 	case *chatv1.CustomToolDefinition:
 		return DecodeCustomToolDefinition(src, m, lim)
+	case *chatv1.DeleteChatCompletionRequest:
+		return DecodeDeleteChatCompletionRequest(src, m, lim)
+	case *chatv1.DeleteChatCompletionResponse:
+		return DecodeDeleteChatCompletionResponse(src, m, lim)
 	case *chatv1.FileContent:
 		return DecodeFileContent(src, m, lim)
 	case *chatv1.FunctionCall:
 		return DecodeFunctionCall(src, m, lim)
 	case *chatv1.FunctionDefinition:
 		return DecodeFunctionDefinition(src, m, lim)
+	case *chatv1.GetChatCompletionRequest:
+		return DecodeGetChatCompletionRequest(src, m, lim)
+	case *chatv1.GetChatCompletionResponse:
+		return DecodeGetChatCompletionResponse(src, m, lim)
 	case *chatv1.ImageUrl:
 		return DecodeImageUrl(src, m, lim)
 	case *chatv1.InputAudio:
 		return DecodeInputAudio(src, m, lim)
 	case *chatv1.JsonSchemaFormat:
 		return DecodeJsonSchemaFormat(src, m, lim)
+	case *chatv1.ListChatCompletionMessagesRequest:
+		return DecodeListChatCompletionMessagesRequest(src, m, lim)
+	case *chatv1.ListChatCompletionMessagesResponse:
+		return DecodeListChatCompletionMessagesResponse(src, m, lim)
+	case *chatv1.ListChatCompletionsRequest:
+		return DecodeListChatCompletionsRequest(src, m, lim)
+	case *chatv1.ListChatCompletionsResponse:
+		return DecodeListChatCompletionsResponse(src, m, lim)
 	case *chatv1.Prediction:
 		return DecodePrediction(src, m, lim)
 	case *chatv1.PromptTokensDetails:
@@ -260,6 +300,12 @@ func Decode(src string, m proto.Message, lim wire.Limits) error {
 		return DecodeToolName(src, m, lim)
 	case *chatv1.TopLogprob:
 		return DecodeTopLogprob(src, m, lim)
+	case *chatv1.UpdateChatCompletionParams:
+		return DecodeUpdateChatCompletionParams(src, m, lim)
+	case *chatv1.UpdateChatCompletionRequest:
+		return DecodeUpdateChatCompletionRequest(src, m, lim)
+	case *chatv1.UpdateChatCompletionResponse:
+		return DecodeUpdateChatCompletionResponse(src, m, lim)
 	case *chatv1.UrlCitation:
 		return DecodeUrlCitation(src, m, lim)
 	case *commonv1.ApiError:
@@ -268,6 +314,8 @@ func Decode(src string, m proto.Message, lim wire.Limits) error {
 		return DecodeCallInfo(src, m, lim)
 	case *commonv1.CallOptions:
 		return DecodeCallOptions(src, m, lim)
+	case *commonv1.Loss:
+		return DecodeLoss(src, m, lim)
 	case *commonv1.PromptCacheOptions:
 		return DecodePromptCacheOptions(src, m, lim)
 	case *modelsv1.GetModelRequest:
@@ -365,12 +413,18 @@ func Check(m proto.Message, lim wire.Limits) error {
 		return CheckFunctionCall(m, lim)
 	case *chatv1.FunctionDefinition:
 		return CheckFunctionDefinition(m, lim)
+	case *chatv1.GetChatCompletionResponse:
+		return CheckGetChatCompletionResponse(m, lim)
 	case *chatv1.ImageUrl:
 		return CheckImageUrl(m, lim)
 	case *chatv1.InputAudio:
 		return CheckInputAudio(m, lim)
 	case *chatv1.JsonSchemaFormat:
 		return CheckJsonSchemaFormat(m, lim)
+	case *chatv1.ListChatCompletionMessagesResponse:
+		return CheckListChatCompletionMessagesResponse(m, lim)
+	case *chatv1.ListChatCompletionsResponse:
+		return CheckListChatCompletionsResponse(m, lim)
 	case *chatv1.Prediction:
 		return CheckPrediction(m, lim)
 	case *chatv1.PromptTokensDetails:
@@ -391,6 +445,12 @@ func Check(m proto.Message, lim wire.Limits) error {
 		return CheckToolName(m, lim)
 	case *chatv1.TopLogprob:
 		return CheckTopLogprob(m, lim)
+	case *chatv1.UpdateChatCompletionParams:
+		return CheckUpdateChatCompletionParams(m, lim)
+	case *chatv1.UpdateChatCompletionRequest:
+		return CheckUpdateChatCompletionRequest(m, lim)
+	case *chatv1.UpdateChatCompletionResponse:
+		return CheckUpdateChatCompletionResponse(m, lim)
 	case *chatv1.UrlCitation:
 		return CheckUrlCitation(m, lim)
 	case *commonv1.ApiError:

@@ -16,6 +16,10 @@ func AppendCallOptions(b []byte, m *commonv1.CallOptions, mode wire.Mode) []byte
 	n := len(b)
 	b = append(b, `,"provider":`...)
 	b = wire.AppendString(b, m.Provider)
+	if m.Strict != nil {
+		b = append(b, `,"strict":`...)
+		b = wire.AppendBool(b, *m.Strict)
+	}
 	return wire.Close(b, n, "")
 }
 
@@ -34,6 +38,10 @@ func readCallOptions(d *wire.Decoder, m *commonv1.CallOptions) {
 		switch o.Key {
 		case "provider":
 			if !d.Once(&seen, 1<<0) || d.String(&m.Provider) || d.Null() {
+				continue
+			}
+		case "strict":
+			if !d.Once(&seen, 1<<1) || d.OptBool(&m.Strict) || d.Null() {
 				continue
 			}
 		default:
@@ -66,6 +74,16 @@ func AppendCallInfo(b []byte, m *commonv1.CallInfo, mode wire.Mode) []byte {
 	b = wire.AppendString(b, m.UpstreamRequestId)
 	b = append(b, `,"attempts":`...)
 	b = wire.AppendInt(b, m.Attempts)
+	if len(m.Losses) > 0 {
+		b = append(b, `,"losses":[`...)
+		for i, v := range m.Losses {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendLoss(b, v, mode)
+		}
+		b = append(b, ']')
+	}
 	b = append(b, `,"end":`...)
 	b = appendCallEnd(b, m.End)
 	if m.Usage != nil {
@@ -116,12 +134,66 @@ func readCallInfo(d *wire.Decoder, m *commonv1.CallInfo) {
 			if !d.Once(&seen, 1<<6) || d.Int32(&m.Attempts) || d.Null() {
 				continue
 			}
+		case "losses":
+			if !d.Once(&seen, 1<<7) || wire.Messages(d, &m.Losses, true, readLoss) || d.Null() {
+				continue
+			}
 		case "end":
-			if !d.Once(&seen, 1<<7) || readCallEnd(d, &m.End) || d.Null() {
+			if !d.Once(&seen, 1<<8) || readCallEnd(d, &m.End) || d.Null() {
 				continue
 			}
 		case "usage":
-			if !d.Once(&seen, 1<<8) || wire.Into(d, &m.Usage, readTokenUsage) || d.Null() {
+			if !d.Once(&seen, 1<<9) || wire.Into(d, &m.Usage, readTokenUsage) || d.Null() {
+				continue
+			}
+		default:
+			d.Unknown()
+			continue
+		}
+		d.Mismatch()
+	}
+	d.End(&o)
+}
+
+// AppendLoss appends a message as JSON. Its JSON text must have passed Decode or
+// Check.
+func AppendLoss(b []byte, m *commonv1.Loss, mode wire.Mode) []byte {
+	if m == nil {
+		m = new(commonv1.Loss)
+	}
+	n := len(b)
+	b = append(b, `,"field":`...)
+	b = wire.AppendString(b, m.Field)
+	b = append(b, `,"kind":`...)
+	b = appendLossKind(b, m.Kind)
+	b = append(b, `,"detail":`...)
+	b = wire.AppendString(b, m.Detail)
+	return wire.Close(b, n, "")
+}
+
+// DecodeLoss fills an empty message from a JSON document. The error is a
+// *wire.Error.
+func DecodeLoss(src string, m *commonv1.Loss, lim wire.Limits) error {
+	d := wire.Start(src, lim, wire.Reply)
+	readLoss(d, m)
+	return d.Finish()
+}
+
+func readLoss(d *wire.Decoder, m *commonv1.Loss) {
+	var seen uint64
+	o := d.Open()
+	for d.Next(&o) {
+		switch o.Key {
+		case "field":
+			if !d.Once(&seen, 1<<0) || d.String(&m.Field) || d.Null() {
+				continue
+			}
+		case "kind":
+			if !d.Once(&seen, 1<<1) || readLossKind(d, &m.Kind) || d.Null() {
+				continue
+			}
+		case "detail":
+			if !d.Once(&seen, 1<<2) || d.String(&m.Detail) || d.Null() {
 				continue
 			}
 		default:

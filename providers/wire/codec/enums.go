@@ -93,6 +93,8 @@ func appendErrorReason(b []byte, v commonv1.ErrorReason) []byte {
 		return append(b, `"invalid_cursor"`...)
 	case commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT:
 		return append(b, `"selector_conflict"`...)
+	case commonv1.ErrorReason_ERROR_REASON_LOSSY_TRANSLATION:
+		return append(b, `"lossy_translation"`...)
 	case commonv1.ErrorReason_ERROR_REASON_CONTEXT_LENGTH_EXCEEDED:
 		return append(b, `"context_length_exceeded"`...)
 	case commonv1.ErrorReason_ERROR_REASON_PATH_REFUSED:
@@ -125,6 +127,8 @@ func appendErrorReason(b []byte, v commonv1.ErrorReason) []byte {
 		return append(b, `"provider_not_found"`...)
 	case commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND:
 		return append(b, `"object_not_found"`...)
+	case commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT:
+		return append(b, `"state_conflict"`...)
 	case commonv1.ErrorReason_ERROR_REASON_OVERLOADED:
 		return append(b, `"overloaded"`...)
 	case commonv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN:
@@ -184,6 +188,8 @@ func readErrorReason(d *wire.Decoder, dst *commonv1.ErrorReason) bool {
 			return commonv1.ErrorReason_ERROR_REASON_INVALID_CURSOR, true
 		case "selector_conflict":
 			return commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT, true
+		case "lossy_translation":
+			return commonv1.ErrorReason_ERROR_REASON_LOSSY_TRANSLATION, true
 		case "context_length_exceeded":
 			return commonv1.ErrorReason_ERROR_REASON_CONTEXT_LENGTH_EXCEEDED, true
 		case "path_refused":
@@ -216,6 +222,8 @@ func readErrorReason(d *wire.Decoder, dst *commonv1.ErrorReason) bool {
 			return commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND, true
 		case "object_not_found":
 			return commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, true
+		case "state_conflict":
+			return commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT, true
 		case "overloaded":
 			return commonv1.ErrorReason_ERROR_REASON_OVERLOADED, true
 		case "shutting_down":
@@ -256,6 +264,36 @@ func readErrorReason(d *wire.Decoder, dst *commonv1.ErrorReason) bool {
 			return commonv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE, true
 		case "internal":
 			return commonv1.ErrorReason_ERROR_REASON_INTERNAL, true
+		}
+		return 0, false
+	})
+}
+
+func appendLossKind(b []byte, v commonv1.LossKind) []byte {
+	switch v {
+	case commonv1.LossKind_LOSS_KIND_UNSPECIFIED:
+		return append(b, `"unspecified"`...)
+	case commonv1.LossKind_LOSS_KIND_DROPPED:
+		return append(b, `"dropped"`...)
+	case commonv1.LossKind_LOSS_KIND_APPROXIMATED:
+		return append(b, `"approximated"`...)
+	case commonv1.LossKind_LOSS_KIND_EMULATED:
+		return append(b, `"emulated"`...)
+	}
+	return wire.AppendInt(b, v)
+}
+
+func readLossKind(d *wire.Decoder, dst *commonv1.LossKind) bool {
+	return wire.Enum(d, dst, func(name string) (commonv1.LossKind, bool) {
+		switch name {
+		case "unspecified":
+			return commonv1.LossKind_LOSS_KIND_UNSPECIFIED, true
+		case "dropped":
+			return commonv1.LossKind_LOSS_KIND_DROPPED, true
+		case "approximated":
+			return commonv1.LossKind_LOSS_KIND_APPROXIMATED, true
+		case "emulated":
+			return commonv1.LossKind_LOSS_KIND_EMULATED, true
 		}
 		return 0, false
 	})
@@ -383,10 +421,16 @@ func appendRejectionReason(b []byte, v planv1.RejectionReason) []byte {
 	switch v {
 	case planv1.RejectionReason_REJECTION_REASON_UNSPECIFIED:
 		return append(b, `"unspecified"`...)
+	case planv1.RejectionReason_REJECTION_REASON_NO_MODEL:
+		return append(b, `"no_model"`...)
 	case planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY:
 		return append(b, `"no_capability"`...)
 	case planv1.RejectionReason_REJECTION_REASON_NOT_ALLOWED:
 		return append(b, `"not_allowed"`...)
+	case planv1.RejectionReason_REJECTION_REASON_LOSSY:
+		return append(b, `"lossy"`...)
+	case planv1.RejectionReason_REJECTION_REASON_CONDITION:
+		return append(b, `"condition"`...)
 	}
 	return wire.AppendInt(b, v)
 }
@@ -396,10 +440,16 @@ func readRejectionReason(d *wire.Decoder, dst *planv1.RejectionReason) bool {
 		switch name {
 		case "unspecified":
 			return planv1.RejectionReason_REJECTION_REASON_UNSPECIFIED, true
+		case "no_model":
+			return planv1.RejectionReason_REJECTION_REASON_NO_MODEL, true
 		case "no_capability":
 			return planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY, true
 		case "not_allowed":
 			return planv1.RejectionReason_REJECTION_REASON_NOT_ALLOWED, true
+		case "lossy":
+			return planv1.RejectionReason_REJECTION_REASON_LOSSY, true
+		case "condition":
+			return planv1.RejectionReason_REJECTION_REASON_CONDITION, true
 		}
 		return 0, false
 	})
@@ -411,12 +461,16 @@ func appendFeature(b []byte, v policyv1.Feature) []byte {
 		return append(b, `"unspecified"`...)
 	case policyv1.Feature_FEATURE_SEMANTICS:
 		return append(b, `"semantics"`...)
+	case policyv1.Feature_FEATURE_ALIASES:
+		return append(b, `"aliases"`...)
 	case policyv1.Feature_FEATURE_PATCHING:
 		return append(b, `"patching"`...)
 	case policyv1.Feature_FEATURE_USAGE:
 		return append(b, `"usage"`...)
 	case policyv1.Feature_FEATURE_STREAMING:
 		return append(b, `"streaming"`...)
+	case policyv1.Feature_FEATURE_STORAGE:
+		return append(b, `"storage"`...)
 	}
 	return wire.AppendInt(b, v)
 }
@@ -428,12 +482,16 @@ func readFeature(d *wire.Decoder, dst *policyv1.Feature) bool {
 			return policyv1.Feature_FEATURE_UNSPECIFIED, true
 		case "semantics":
 			return policyv1.Feature_FEATURE_SEMANTICS, true
+		case "aliases":
+			return policyv1.Feature_FEATURE_ALIASES, true
 		case "patching":
 			return policyv1.Feature_FEATURE_PATCHING, true
 		case "usage":
 			return policyv1.Feature_FEATURE_USAGE, true
 		case "streaming":
 			return policyv1.Feature_FEATURE_STREAMING, true
+		case "storage":
+			return policyv1.Feature_FEATURE_STORAGE, true
 		}
 		return 0, false
 	})
@@ -445,6 +503,10 @@ func appendOperation(b []byte, v policyv1.Operation) []byte {
 		return append(b, `"unspecified"`...)
 	case policyv1.Operation_OPERATION_CHAT:
 		return append(b, `"chat"`...)
+	case policyv1.Operation_OPERATION_RESPONSES:
+		return append(b, `"responses"`...)
+	case policyv1.Operation_OPERATION_EMBEDDINGS:
+		return append(b, `"embeddings"`...)
 	case policyv1.Operation_OPERATION_MODELS:
 		return append(b, `"models"`...)
 	case policyv1.Operation_OPERATION_PLAN:
@@ -462,6 +524,10 @@ func readOperation(d *wire.Decoder, dst *policyv1.Operation) bool {
 			return policyv1.Operation_OPERATION_UNSPECIFIED, true
 		case "chat":
 			return policyv1.Operation_OPERATION_CHAT, true
+		case "responses":
+			return policyv1.Operation_OPERATION_RESPONSES, true
+		case "embeddings":
+			return policyv1.Operation_OPERATION_EMBEDDINGS, true
 		case "models":
 			return policyv1.Operation_OPERATION_MODELS, true
 		case "plan":

@@ -42,6 +42,16 @@ func AppendExecutionPlan(b []byte, m *planv1.ExecutionPlan, mode wire.Mode) []by
 		b = append(b, `,"target":`...)
 		b = AppendTarget(b, m.Target, mode)
 	}
+	if len(m.Fallbacks) > 0 {
+		b = append(b, `,"fallbacks":[`...)
+		for i, v := range m.Fallbacks {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendTarget(b, v, mode)
+		}
+		b = append(b, ']')
+	}
 	if len(m.Rejected) > 0 {
 		b = append(b, `,"rejected":[`...)
 		for i, v := range m.Rejected {
@@ -70,6 +80,8 @@ func AppendExecutionPlan(b []byte, m *planv1.ExecutionPlan, mode wire.Mode) []by
 	}
 	b = append(b, `,"incomplete":`...)
 	b = appendErrorReason(b, m.Incomplete)
+	b = append(b, `,"strict":`...)
+	b = wire.AppendBool(b, m.Strict)
 	return wire.Close(b, n, "")
 }
 
@@ -118,24 +130,32 @@ func readExecutionPlan(d *wire.Decoder, m *planv1.ExecutionPlan) {
 			if !d.Once(&seen, 1<<7) || wire.Into(d, &m.Target, readTarget) || d.Null() {
 				continue
 			}
+		case "fallbacks":
+			if !d.Once(&seen, 1<<8) || wire.Messages(d, &m.Fallbacks, true, readTarget) || d.Null() {
+				continue
+			}
 		case "rejected":
-			if !d.Once(&seen, 1<<8) || wire.Messages(d, &m.Rejected, true, readRejectedTarget) || d.Null() {
+			if !d.Once(&seen, 1<<9) || wire.Messages(d, &m.Rejected, true, readRejectedTarget) || d.Null() {
 				continue
 			}
 		case "retry":
-			if !d.Once(&seen, 1<<9) || wire.Into(d, &m.Retry, readRetryPolicy) || d.Null() {
+			if !d.Once(&seen, 1<<10) || wire.Into(d, &m.Retry, readRetryPolicy) || d.Null() {
 				continue
 			}
 		case "config_digest":
-			if !d.Once(&seen, 1<<10) || d.String(&m.ConfigDigest) || d.Null() {
+			if !d.Once(&seen, 1<<11) || d.String(&m.ConfigDigest) || d.Null() {
 				continue
 			}
 		case "features":
-			if !d.Once(&seen, 1<<11) || wire.Values(d, &m.Features, true, readFeature) || d.Null() {
+			if !d.Once(&seen, 1<<12) || wire.Values(d, &m.Features, true, readFeature) || d.Null() {
 				continue
 			}
 		case "incomplete":
-			if !d.Once(&seen, 1<<12) || readErrorReason(d, &m.Incomplete) || d.Null() {
+			if !d.Once(&seen, 1<<13) || readErrorReason(d, &m.Incomplete) || d.Null() {
+				continue
+			}
+		case "strict":
+			if !d.Once(&seen, 1<<14) || d.Bool(&m.Strict) || d.Null() {
 				continue
 			}
 		default:
@@ -218,6 +238,18 @@ func AppendTarget(b []byte, m *planv1.Target, mode wire.Mode) []byte {
 		}
 		b = append(b, ']')
 	}
+	b = append(b, `,"emulated":`...)
+	b = wire.AppendBool(b, m.Emulated)
+	if len(m.Losses) > 0 {
+		b = append(b, `,"losses":[`...)
+		for i, v := range m.Losses {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendLoss(b, v, mode)
+		}
+		b = append(b, ']')
+	}
 	return wire.Close(b, n, "")
 }
 
@@ -256,6 +288,14 @@ func readTarget(d *wire.Decoder, m *planv1.Target) {
 			}
 		case "parameter_rules":
 			if !d.Once(&seen, 1<<5) || wire.Values(d, &m.ParameterRules, true, readParameterRule) || d.Null() {
+				continue
+			}
+		case "emulated":
+			if !d.Once(&seen, 1<<6) || d.Bool(&m.Emulated) || d.Null() {
+				continue
+			}
+		case "losses":
+			if !d.Once(&seen, 1<<7) || wire.Messages(d, &m.Losses, true, readLoss) || d.Null() {
 				continue
 			}
 		default:
@@ -344,6 +384,12 @@ func AppendRetryPolicy(b []byte, m *planv1.RetryPolicy, mode wire.Mode) []byte {
 		b = append(b, `,"total_timeout":`...)
 		b = wire.AppendDuration(b, m.TotalTimeout)
 	}
+	if m.Hold != nil {
+		b = append(b, `,"hold":`...)
+		b = wire.AppendDuration(b, m.Hold)
+	}
+	b = append(b, `,"hold_tokens":`...)
+	b = wire.AppendInt(b, m.HoldTokens)
 	return wire.Close(b, n, "")
 }
 
@@ -378,6 +424,14 @@ func readRetryPolicy(d *wire.Decoder, m *planv1.RetryPolicy) {
 			}
 		case "total_timeout":
 			if !d.Once(&seen, 1<<4) || d.Duration(&m.TotalTimeout) || d.Null() {
+				continue
+			}
+		case "hold":
+			if !d.Once(&seen, 1<<5) || d.Duration(&m.Hold) || d.Null() {
+				continue
+			}
+		case "hold_tokens":
+			if !d.Once(&seen, 1<<6) || d.Int32(&m.HoldTokens) || d.Null() {
 				continue
 			}
 		default:

@@ -31,7 +31,7 @@ const (
 // providers allow them.
 type ChatCompletionParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model selector: a model or "provider/model". Required.
+	// The model selector: a model, a route, or "provider/model". Required.
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The conversation so far, oldest first. Exactly one of `messages` and
 	// `messages_json` must be set. Use this one when your code builds or reads the
@@ -107,7 +107,8 @@ type ChatCompletionParams struct {
 	// "auto", "default", "flex", "scale", "priority" or "fast". Defaults to
 	// "auto".
 	ServiceTier *string `protobuf:"bytes,30,opt,name=service_tier,json=serviceTier,proto3,oneof" json:"service_tier,omitempty"`
-	// Whether the provider stores the completion. Defaults to false.
+	// Whether to store the completion for the Get and List RPCs, by the provider where
+	// it can, else by the gateway. Defaults to false.
 	Store *bool `protobuf:"varint,31,opt,name=store,proto3,oneof" json:"store,omitempty"`
 	// Labels kept with a stored completion. OpenAI takes up to 16, keys of up to 64
 	// and values of up to 512 characters.

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -246,11 +247,724 @@ func (x *StreamChatCompletionResponse) GetInfo() *v1.CallInfo {
 	return nil
 }
 
+// The request of ChatService.GetChatCompletion.
+type GetChatCompletionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the completion. Required.
+	CompletionId string `protobuf:"bytes,1,opt,name=completion_id,json=completionId,proto3" json:"completion_id,omitempty"`
+	// Options of the gateway.
+	Options       *v1.CallOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChatCompletionRequest) Reset() {
+	*x = GetChatCompletionRequest{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChatCompletionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChatCompletionRequest) ProtoMessage() {}
+
+func (x *GetChatCompletionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChatCompletionRequest.ProtoReflect.Descriptor instead.
+func (*GetChatCompletionRequest) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetChatCompletionRequest) GetCompletionId() string {
+	if x != nil {
+		return x.CompletionId
+	}
+	return ""
+}
+
+func (x *GetChatCompletionRequest) GetOptions() *v1.CallOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// The response of ChatService.GetChatCompletion.
+type GetChatCompletionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The completion.
+	Completion *ChatCompletion `protobuf:"bytes,1,opt,name=completion,proto3" json:"completion,omitempty"`
+	// The facts of the call, complete.
+	Info          *v1.CallInfo `protobuf:"bytes,2,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChatCompletionResponse) Reset() {
+	*x = GetChatCompletionResponse{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChatCompletionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChatCompletionResponse) ProtoMessage() {}
+
+func (x *GetChatCompletionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChatCompletionResponse.ProtoReflect.Descriptor instead.
+func (*GetChatCompletionResponse) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetChatCompletionResponse) GetCompletion() *ChatCompletion {
+	if x != nil {
+		return x.Completion
+	}
+	return nil
+}
+
+func (x *GetChatCompletionResponse) GetInfo() *v1.CallInfo {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// The request of ChatService.ListChatCompletions.
+type ListChatCompletionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those of this model.
+	Model *string `protobuf:"bytes,1,opt,name=model,proto3,oneof" json:"model,omitempty"`
+	// Only those with all these labels. REST: `metadata[key]=value`.
+	Metadata map[string]string `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The last id of the page before. Unset: the first page.
+	After *string `protobuf:"bytes,3,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// How many to return. Defaults to 20; more than 100 is lowered to 100.
+	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// By creation time: "asc" or "desc". Defaults to "asc".
+	Order *string `protobuf:"bytes,5,opt,name=order,proto3,oneof" json:"order,omitempty"`
+	// Options of the gateway.
+	Options       *v1.CallOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChatCompletionsRequest) Reset() {
+	*x = ListChatCompletionsRequest{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChatCompletionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChatCompletionsRequest) ProtoMessage() {}
+
+func (x *ListChatCompletionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChatCompletionsRequest.ProtoReflect.Descriptor instead.
+func (*ListChatCompletionsRequest) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListChatCompletionsRequest) GetModel() string {
+	if x != nil && x.Model != nil {
+		return *x.Model
+	}
+	return ""
+}
+
+func (x *ListChatCompletionsRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *ListChatCompletionsRequest) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+func (x *ListChatCompletionsRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListChatCompletionsRequest) GetOrder() string {
+	if x != nil && x.Order != nil {
+		return *x.Order
+	}
+	return ""
+}
+
+func (x *ListChatCompletionsRequest) GetOptions() *v1.CallOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// The response of ChatService.ListChatCompletions.
+type ListChatCompletionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page.
+	Data []*ChatCompletion `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// Id of the first in `data`. Unset when it is empty.
+	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
+	// Id of the last in `data`: `after` of the next page.
+	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
+	// Whether there is a next page.
+	HasMore       bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChatCompletionsResponse) Reset() {
+	*x = ListChatCompletionsResponse{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChatCompletionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChatCompletionsResponse) ProtoMessage() {}
+
+func (x *ListChatCompletionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChatCompletionsResponse.ProtoReflect.Descriptor instead.
+func (*ListChatCompletionsResponse) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListChatCompletionsResponse) GetData() []*ChatCompletion {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListChatCompletionsResponse) GetFirstId() string {
+	if x != nil && x.FirstId != nil {
+		return *x.FirstId
+	}
+	return ""
+}
+
+func (x *ListChatCompletionsResponse) GetLastId() string {
+	if x != nil && x.LastId != nil {
+		return *x.LastId
+	}
+	return ""
+}
+
+func (x *ListChatCompletionsResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+// The request of ChatService.UpdateChatCompletion.
+type UpdateChatCompletionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the completion. Required.
+	CompletionId string `protobuf:"bytes,1,opt,name=completion_id,json=completionId,proto3" json:"completion_id,omitempty"`
+	// What changes. Required.
+	Params *UpdateChatCompletionParams `protobuf:"bytes,2,opt,name=params,proto3" json:"params,omitempty"`
+	// Options of the gateway.
+	Options       *v1.CallOptions `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateChatCompletionRequest) Reset() {
+	*x = UpdateChatCompletionRequest{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateChatCompletionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateChatCompletionRequest) ProtoMessage() {}
+
+func (x *UpdateChatCompletionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateChatCompletionRequest.ProtoReflect.Descriptor instead.
+func (*UpdateChatCompletionRequest) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateChatCompletionRequest) GetCompletionId() string {
+	if x != nil {
+		return x.CompletionId
+	}
+	return ""
+}
+
+func (x *UpdateChatCompletionRequest) GetParams() *UpdateChatCompletionParams {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *UpdateChatCompletionRequest) GetOptions() *v1.CallOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// What changes in a stored completion.
+type UpdateChatCompletionParams struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new labels, all of them. Empty removes them.
+	Metadata map[string]string `protobuf:"bytes,1,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Members without a field here, as one JSON object.
+	ExtraJson     string `protobuf:"bytes,15,opt,name=extra_json,json=extraJson,proto3" json:"extra_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateChatCompletionParams) Reset() {
+	*x = UpdateChatCompletionParams{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateChatCompletionParams) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateChatCompletionParams) ProtoMessage() {}
+
+func (x *UpdateChatCompletionParams) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateChatCompletionParams.ProtoReflect.Descriptor instead.
+func (*UpdateChatCompletionParams) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateChatCompletionParams) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *UpdateChatCompletionParams) GetExtraJson() string {
+	if x != nil {
+		return x.ExtraJson
+	}
+	return ""
+}
+
+// The response of ChatService.UpdateChatCompletion.
+type UpdateChatCompletionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The completion with its new labels.
+	Completion *ChatCompletion `protobuf:"bytes,1,opt,name=completion,proto3" json:"completion,omitempty"`
+	// The facts of the call, complete.
+	Info          *v1.CallInfo `protobuf:"bytes,2,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateChatCompletionResponse) Reset() {
+	*x = UpdateChatCompletionResponse{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateChatCompletionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateChatCompletionResponse) ProtoMessage() {}
+
+func (x *UpdateChatCompletionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateChatCompletionResponse.ProtoReflect.Descriptor instead.
+func (*UpdateChatCompletionResponse) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateChatCompletionResponse) GetCompletion() *ChatCompletion {
+	if x != nil {
+		return x.Completion
+	}
+	return nil
+}
+
+func (x *UpdateChatCompletionResponse) GetInfo() *v1.CallInfo {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// The request of ChatService.DeleteChatCompletion.
+type DeleteChatCompletionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the completion. Required.
+	CompletionId string `protobuf:"bytes,1,opt,name=completion_id,json=completionId,proto3" json:"completion_id,omitempty"`
+	// Options of the gateway.
+	Options       *v1.CallOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteChatCompletionRequest) Reset() {
+	*x = DeleteChatCompletionRequest{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteChatCompletionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteChatCompletionRequest) ProtoMessage() {}
+
+func (x *DeleteChatCompletionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteChatCompletionRequest.ProtoReflect.Descriptor instead.
+func (*DeleteChatCompletionRequest) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeleteChatCompletionRequest) GetCompletionId() string {
+	if x != nil {
+		return x.CompletionId
+	}
+	return ""
+}
+
+func (x *DeleteChatCompletionRequest) GetOptions() *v1.CallOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// The response of ChatService.DeleteChatCompletion.
+type DeleteChatCompletionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the completion.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it is gone. True.
+	Deleted       bool `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteChatCompletionResponse) Reset() {
+	*x = DeleteChatCompletionResponse{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteChatCompletionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteChatCompletionResponse) ProtoMessage() {}
+
+func (x *DeleteChatCompletionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteChatCompletionResponse.ProtoReflect.Descriptor instead.
+func (*DeleteChatCompletionResponse) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DeleteChatCompletionResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteChatCompletionResponse) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+// The request of ChatService.ListChatCompletionMessages.
+type ListChatCompletionMessagesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the completion. Required.
+	CompletionId string `protobuf:"bytes,1,opt,name=completion_id,json=completionId,proto3" json:"completion_id,omitempty"`
+	// The last id of the page before. Unset: the first page.
+	After *string `protobuf:"bytes,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// How many to return. Defaults to 20; more than 100 is lowered to 100.
+	Limit *int32 `protobuf:"varint,3,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// By place in the conversation: "asc" or "desc". Defaults to "asc".
+	Order *string `protobuf:"bytes,4,opt,name=order,proto3,oneof" json:"order,omitempty"`
+	// Options of the gateway.
+	Options       *v1.CallOptions `protobuf:"bytes,5,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChatCompletionMessagesRequest) Reset() {
+	*x = ListChatCompletionMessagesRequest{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChatCompletionMessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChatCompletionMessagesRequest) ProtoMessage() {}
+
+func (x *ListChatCompletionMessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChatCompletionMessagesRequest.ProtoReflect.Descriptor instead.
+func (*ListChatCompletionMessagesRequest) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListChatCompletionMessagesRequest) GetCompletionId() string {
+	if x != nil {
+		return x.CompletionId
+	}
+	return ""
+}
+
+func (x *ListChatCompletionMessagesRequest) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+func (x *ListChatCompletionMessagesRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListChatCompletionMessagesRequest) GetOrder() string {
+	if x != nil && x.Order != nil {
+		return *x.Order
+	}
+	return ""
+}
+
+func (x *ListChatCompletionMessagesRequest) GetOptions() *v1.CallOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// The response of ChatService.ListChatCompletionMessages.
+type ListChatCompletionMessagesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page. Each message has its `id`.
+	Data []*ChatMessage `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// Id of the first in `data`. Unset when it is empty.
+	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
+	// Id of the last in `data`: `after` of the next page.
+	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
+	// Whether there is a next page.
+	HasMore       bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChatCompletionMessagesResponse) Reset() {
+	*x = ListChatCompletionMessagesResponse{}
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChatCompletionMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChatCompletionMessagesResponse) ProtoMessage() {}
+
+func (x *ListChatCompletionMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_chat_v1_chat_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChatCompletionMessagesResponse.ProtoReflect.Descriptor instead.
+func (*ListChatCompletionMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_signalbox_chat_v1_chat_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListChatCompletionMessagesResponse) GetData() []*ChatMessage {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListChatCompletionMessagesResponse) GetFirstId() string {
+	if x != nil && x.FirstId != nil {
+		return *x.FirstId
+	}
+	return ""
+}
+
+func (x *ListChatCompletionMessagesResponse) GetLastId() string {
+	if x != nil && x.LastId != nil {
+		return *x.LastId
+	}
+	return ""
+}
+
+func (x *ListChatCompletionMessagesResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
 var File_signalbox_chat_v1_chat_service_proto protoreflect.FileDescriptor
 
 const file_signalbox_chat_v1_chat_service_proto_rawDesc = "" +
 	"\n" +
-	"$signalbox/chat/v1/chat_service.proto\x12\x11signalbox.chat.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1csignalbox/chat/v1/chat.proto\x1a signalbox/common/v1/common.proto\x1a signalbox/policy/v1/policy.proto\"\xa2\x01\n" +
+	"$signalbox/chat/v1/chat_service.proto\x12\x11signalbox.chat.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1csignalbox/chat/v1/chat.proto\x1a signalbox/common/v1/common.proto\x1a signalbox/policy/v1/policy.proto\x1a\x1csignalbox/wire/v1/wire.proto\"\xa2\x01\n" +
 	"\x1bCreateChatCompletionRequest\x12G\n" +
 	"\x06params\x18\x01 \x01(\v2'.signalbox.chat.v1.ChatCompletionParamsB\x06\xbaH\x03\xc8\x01\x01R\x06params\x12:\n" +
 	"\aoptions\x18\x02 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\"\x94\x01\n" +
@@ -264,11 +978,93 @@ const file_signalbox_chat_v1_chat_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\"\x8f\x01\n" +
 	"\x1cStreamChatCompletionResponse\x12<\n" +
 	"\x05chunk\x18\x01 \x01(\v2&.signalbox.chat.v1.ChatCompletionChunkR\x05chunk\x121\n" +
-	"\x04info\x18\x02 \x01(\v2\x1d.signalbox.common.v1.CallInfoR\x04info2\x87\x03\n" +
-	"\vChatService\x12\xb8\x01\n" +
-	"\x14CreateChatCompletion\x12..signalbox.chat.v1.CreateChatCompletionRequest\x1a/.signalbox.chat.v1.CreateChatCompletionResponse\"?\xaa\xbb\x18\v\b\x01\x10\x02\x1a\x03\x01\x04\x05 \x02\x82\xd3\xe4\x93\x02*:\x06paramsb\n" +
-	"completion\"\x14/v1/chat/completions\x12\xbc\x01\n" +
-	"\x14StreamChatCompletion\x12..signalbox.chat.v1.StreamChatCompletionRequest\x1a/.signalbox.chat.v1.StreamChatCompletionResponse\"A\xaa\xbb\x18\v\b\x01\x10\x02\x1a\x03\x01\x04\x05 \x02\x82\xd3\xe4\x93\x02,:\x06paramsb\x05chunk\"\x1b/v1/chat/completions:stream0\x01B\xcf\x01\n" +
+	"\x04info\x18\x02 \x01(\v2\x1d.signalbox.common.v1.CallInfoR\x04info\"\x84\x01\n" +
+	"\x18GetChatCompletionRequest\x12,\n" +
+	"\rcompletion_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\fcompletionId\x12:\n" +
+	"\aoptions\x18\x02 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\"\x91\x01\n" +
+	"\x19GetChatCompletionResponse\x12A\n" +
+	"\n" +
+	"completion\x18\x01 \x01(\v2!.signalbox.chat.v1.ChatCompletionR\n" +
+	"completion\x121\n" +
+	"\x04info\x18\x02 \x01(\v2\x1d.signalbox.common.v1.CallInfoR\x04info\"\x8b\x03\n" +
+	"\x1aListChatCompletionsRequest\x12\x19\n" +
+	"\x05model\x18\x01 \x01(\tH\x00R\x05model\x88\x01\x01\x12W\n" +
+	"\bmetadata\x18\x02 \x03(\v2;.signalbox.chat.v1.ListChatCompletionsRequest.MetadataEntryR\bmetadata\x12\x19\n" +
+	"\x05after\x18\x03 \x01(\tH\x01R\x05after\x88\x01\x01\x12\"\n" +
+	"\x05limit\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\x05limit\x88\x01\x01\x12\x19\n" +
+	"\x05order\x18\x05 \x01(\tH\x03R\x05order\x88\x01\x01\x12:\n" +
+	"\aoptions\x18\x06 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
+	"\x06_modelB\b\n" +
+	"\x06_afterB\b\n" +
+	"\x06_limitB\b\n" +
+	"\x06_order\"\xea\x01\n" +
+	"\x1bListChatCompletionsResponse\x12=\n" +
+	"\x04data\x18\x01 \x03(\v2!.signalbox.chat.v1.ChatCompletionB\x06\xa2\xbb\x18\x02(\x01R\x04data\x12&\n" +
+	"\bfirst_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02 \x01H\x00R\afirstId\x88\x01\x01\x12$\n" +
+	"\alast_id\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02 \x01H\x01R\x06lastId\x88\x01\x01\x12\x19\n" +
+	"\bhas_more\x18\x04 \x01(\bR\ahasMore:\n" +
+	"\xa2\xbb\x18\x06\n" +
+	"\x04listB\v\n" +
+	"\t_first_idB\n" +
+	"\n" +
+	"\b_last_id\"\xd6\x01\n" +
+	"\x1bUpdateChatCompletionRequest\x12,\n" +
+	"\rcompletion_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\fcompletionId\x12M\n" +
+	"\x06params\x18\x02 \x01(\v2-.signalbox.chat.v1.UpdateChatCompletionParamsB\x06\xbaH\x03\xc8\x01\x01R\x06params\x12:\n" +
+	"\aoptions\x18\x03 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\"\xd1\x01\n" +
+	"\x1aUpdateChatCompletionParams\x12W\n" +
+	"\bmetadata\x18\x01 \x03(\v2;.signalbox.chat.v1.UpdateChatCompletionParams.MetadataEntryR\bmetadata\x12\x1d\n" +
+	"\n" +
+	"extra_json\x18\x0f \x01(\tR\textraJson\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x94\x01\n" +
+	"\x1cUpdateChatCompletionResponse\x12A\n" +
+	"\n" +
+	"completion\x18\x01 \x01(\v2!.signalbox.chat.v1.ChatCompletionR\n" +
+	"completion\x121\n" +
+	"\x04info\x18\x02 \x01(\v2\x1d.signalbox.common.v1.CallInfoR\x04info\"\x87\x01\n" +
+	"\x1bDeleteChatCompletionRequest\x12,\n" +
+	"\rcompletion_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\fcompletionId\x12:\n" +
+	"\aoptions\x18\x02 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\"g\n" +
+	"\x1cDeleteChatCompletionResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\adeleted\x18\x02 \x01(\bR\adeleted:\x1d\xa2\xbb\x18\x19\n" +
+	"\x17chat.completion.deleted\"\x85\x02\n" +
+	"!ListChatCompletionMessagesRequest\x12,\n" +
+	"\rcompletion_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\fcompletionId\x12\x19\n" +
+	"\x05after\x18\x02 \x01(\tH\x00R\x05after\x88\x01\x01\x12\"\n" +
+	"\x05limit\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x01R\x05limit\x88\x01\x01\x12\x19\n" +
+	"\x05order\x18\x04 \x01(\tH\x02R\x05order\x88\x01\x01\x12:\n" +
+	"\aoptions\x18\x05 \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptionsB\b\n" +
+	"\x06_afterB\b\n" +
+	"\x06_limitB\b\n" +
+	"\x06_order\"\xee\x01\n" +
+	"\"ListChatCompletionMessagesResponse\x12:\n" +
+	"\x04data\x18\x01 \x03(\v2\x1e.signalbox.chat.v1.ChatMessageB\x06\xa2\xbb\x18\x02(\x01R\x04data\x12&\n" +
+	"\bfirst_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02 \x01H\x00R\afirstId\x88\x01\x01\x12$\n" +
+	"\alast_id\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02 \x01H\x01R\x06lastId\x88\x01\x01\x12\x19\n" +
+	"\bhas_more\x18\x04 \x01(\bR\ahasMore:\n" +
+	"\xa2\xbb\x18\x06\n" +
+	"\x04listB\v\n" +
+	"\t_first_idB\n" +
+	"\n" +
+	"\b_last_id2\xb3\n" +
+	"\n" +
+	"\vChatService\x12\xba\x01\n" +
+	"\x14CreateChatCompletion\x12..signalbox.chat.v1.CreateChatCompletionRequest\x1a/.signalbox.chat.v1.CreateChatCompletionResponse\"A\xaa\xbb\x18\r\b\x01\x10\x02\x1a\x05\x01\x02\x04\x05\t \x02\x82\xd3\xe4\x93\x02*:\x06paramsb\n" +
+	"completion\"\x14/v1/chat/completions\x12\xbe\x01\n" +
+	"\x14StreamChatCompletion\x12..signalbox.chat.v1.StreamChatCompletionRequest\x1a/.signalbox.chat.v1.StreamChatCompletionResponse\"C\xaa\xbb\x18\r\b\x01\x10\x02\x1a\x05\x01\x02\x04\x05\t \x02\x82\xd3\xe4\x93\x02,:\x06paramsb\x05chunk\"\x1b/v1/chat/completions:stream0\x01\x12\xb5\x01\n" +
+	"\x11GetChatCompletion\x12+.signalbox.chat.v1.GetChatCompletionRequest\x1a,.signalbox.chat.v1.GetChatCompletionResponse\"E\xaa\xbb\x18\x06\b\x01\x10\x02 \x02\x82\xd3\xe4\x93\x022b\n" +
+	"completion\x12$/v1/chat/completions/{completion_id}\x90\x02\x01\x12\x9f\x01\n" +
+	"\x13ListChatCompletions\x12-.signalbox.chat.v1.ListChatCompletionsRequest\x1a..signalbox.chat.v1.ListChatCompletionsResponse\")\xaa\xbb\x18\x06\b\x01\x10\x02 \x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/chat/completions\x90\x02\x01\x12\xc6\x01\n" +
+	"\x14UpdateChatCompletion\x12..signalbox.chat.v1.UpdateChatCompletionRequest\x1a/.signalbox.chat.v1.UpdateChatCompletionResponse\"M\xaa\xbb\x18\x06\b\x01\x10\x02 \x02\x82\xd3\xe4\x93\x02::\x06paramsb\n" +
+	"completion\"$/v1/chat/completions/{completion_id}\x90\x02\x02\x12\xb2\x01\n" +
+	"\x14DeleteChatCompletion\x12..signalbox.chat.v1.DeleteChatCompletionRequest\x1a/.signalbox.chat.v1.DeleteChatCompletionResponse\"9\xaa\xbb\x18\x06\b\x01\x10\x02 \x02\x82\xd3\xe4\x93\x02&*$/v1/chat/completions/{completion_id}\x90\x02\x02\x12\xcd\x01\n" +
+	"\x1aListChatCompletionMessages\x124.signalbox.chat.v1.ListChatCompletionMessagesRequest\x1a5.signalbox.chat.v1.ListChatCompletionMessagesResponse\"B\xaa\xbb\x18\x06\b\x01\x10\x02 \x02\x82\xd3\xe4\x93\x02/\x12-/v1/chat/completions/{completion_id}/messages\x90\x02\x01B\xcf\x01\n" +
 	"\x15com.signalbox.chat.v1B\x10ChatServiceProtoP\x01Z>github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1;chatv1\xa2\x02\x03SCX\xaa\x02\x11Signalbox.Chat.V1\xca\x02\x11Signalbox\\Chat\\V1\xe2\x02\x1dSignalbox\\Chat\\V1\\GPBMetadata\xea\x02\x13Signalbox::Chat::V1b\x06proto3"
 
 var (
@@ -283,36 +1079,74 @@ func file_signalbox_chat_v1_chat_service_proto_rawDescGZIP() []byte {
 	return file_signalbox_chat_v1_chat_service_proto_rawDescData
 }
 
-var file_signalbox_chat_v1_chat_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_signalbox_chat_v1_chat_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_signalbox_chat_v1_chat_service_proto_goTypes = []any{
-	(*CreateChatCompletionRequest)(nil),  // 0: signalbox.chat.v1.CreateChatCompletionRequest
-	(*CreateChatCompletionResponse)(nil), // 1: signalbox.chat.v1.CreateChatCompletionResponse
-	(*StreamChatCompletionRequest)(nil),  // 2: signalbox.chat.v1.StreamChatCompletionRequest
-	(*StreamChatCompletionResponse)(nil), // 3: signalbox.chat.v1.StreamChatCompletionResponse
-	(*ChatCompletionParams)(nil),         // 4: signalbox.chat.v1.ChatCompletionParams
-	(*v1.CallOptions)(nil),               // 5: signalbox.common.v1.CallOptions
-	(*ChatCompletion)(nil),               // 6: signalbox.chat.v1.ChatCompletion
-	(*v1.CallInfo)(nil),                  // 7: signalbox.common.v1.CallInfo
-	(*ChatCompletionChunk)(nil),          // 8: signalbox.chat.v1.ChatCompletionChunk
+	(*CreateChatCompletionRequest)(nil),        // 0: signalbox.chat.v1.CreateChatCompletionRequest
+	(*CreateChatCompletionResponse)(nil),       // 1: signalbox.chat.v1.CreateChatCompletionResponse
+	(*StreamChatCompletionRequest)(nil),        // 2: signalbox.chat.v1.StreamChatCompletionRequest
+	(*StreamChatCompletionResponse)(nil),       // 3: signalbox.chat.v1.StreamChatCompletionResponse
+	(*GetChatCompletionRequest)(nil),           // 4: signalbox.chat.v1.GetChatCompletionRequest
+	(*GetChatCompletionResponse)(nil),          // 5: signalbox.chat.v1.GetChatCompletionResponse
+	(*ListChatCompletionsRequest)(nil),         // 6: signalbox.chat.v1.ListChatCompletionsRequest
+	(*ListChatCompletionsResponse)(nil),        // 7: signalbox.chat.v1.ListChatCompletionsResponse
+	(*UpdateChatCompletionRequest)(nil),        // 8: signalbox.chat.v1.UpdateChatCompletionRequest
+	(*UpdateChatCompletionParams)(nil),         // 9: signalbox.chat.v1.UpdateChatCompletionParams
+	(*UpdateChatCompletionResponse)(nil),       // 10: signalbox.chat.v1.UpdateChatCompletionResponse
+	(*DeleteChatCompletionRequest)(nil),        // 11: signalbox.chat.v1.DeleteChatCompletionRequest
+	(*DeleteChatCompletionResponse)(nil),       // 12: signalbox.chat.v1.DeleteChatCompletionResponse
+	(*ListChatCompletionMessagesRequest)(nil),  // 13: signalbox.chat.v1.ListChatCompletionMessagesRequest
+	(*ListChatCompletionMessagesResponse)(nil), // 14: signalbox.chat.v1.ListChatCompletionMessagesResponse
+	nil,                          // 15: signalbox.chat.v1.ListChatCompletionsRequest.MetadataEntry
+	nil,                          // 16: signalbox.chat.v1.UpdateChatCompletionParams.MetadataEntry
+	(*ChatCompletionParams)(nil), // 17: signalbox.chat.v1.ChatCompletionParams
+	(*v1.CallOptions)(nil),       // 18: signalbox.common.v1.CallOptions
+	(*ChatCompletion)(nil),       // 19: signalbox.chat.v1.ChatCompletion
+	(*v1.CallInfo)(nil),          // 20: signalbox.common.v1.CallInfo
+	(*ChatCompletionChunk)(nil),  // 21: signalbox.chat.v1.ChatCompletionChunk
+	(*ChatMessage)(nil),          // 22: signalbox.chat.v1.ChatMessage
 }
 var file_signalbox_chat_v1_chat_service_proto_depIdxs = []int32{
-	4,  // 0: signalbox.chat.v1.CreateChatCompletionRequest.params:type_name -> signalbox.chat.v1.ChatCompletionParams
-	5,  // 1: signalbox.chat.v1.CreateChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
-	6,  // 2: signalbox.chat.v1.CreateChatCompletionResponse.completion:type_name -> signalbox.chat.v1.ChatCompletion
-	7,  // 3: signalbox.chat.v1.CreateChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
-	4,  // 4: signalbox.chat.v1.StreamChatCompletionRequest.params:type_name -> signalbox.chat.v1.ChatCompletionParams
-	5,  // 5: signalbox.chat.v1.StreamChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
-	8,  // 6: signalbox.chat.v1.StreamChatCompletionResponse.chunk:type_name -> signalbox.chat.v1.ChatCompletionChunk
-	7,  // 7: signalbox.chat.v1.StreamChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
-	0,  // 8: signalbox.chat.v1.ChatService.CreateChatCompletion:input_type -> signalbox.chat.v1.CreateChatCompletionRequest
-	2,  // 9: signalbox.chat.v1.ChatService.StreamChatCompletion:input_type -> signalbox.chat.v1.StreamChatCompletionRequest
-	1,  // 10: signalbox.chat.v1.ChatService.CreateChatCompletion:output_type -> signalbox.chat.v1.CreateChatCompletionResponse
-	3,  // 11: signalbox.chat.v1.ChatService.StreamChatCompletion:output_type -> signalbox.chat.v1.StreamChatCompletionResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	17, // 0: signalbox.chat.v1.CreateChatCompletionRequest.params:type_name -> signalbox.chat.v1.ChatCompletionParams
+	18, // 1: signalbox.chat.v1.CreateChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
+	19, // 2: signalbox.chat.v1.CreateChatCompletionResponse.completion:type_name -> signalbox.chat.v1.ChatCompletion
+	20, // 3: signalbox.chat.v1.CreateChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
+	17, // 4: signalbox.chat.v1.StreamChatCompletionRequest.params:type_name -> signalbox.chat.v1.ChatCompletionParams
+	18, // 5: signalbox.chat.v1.StreamChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
+	21, // 6: signalbox.chat.v1.StreamChatCompletionResponse.chunk:type_name -> signalbox.chat.v1.ChatCompletionChunk
+	20, // 7: signalbox.chat.v1.StreamChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
+	18, // 8: signalbox.chat.v1.GetChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
+	19, // 9: signalbox.chat.v1.GetChatCompletionResponse.completion:type_name -> signalbox.chat.v1.ChatCompletion
+	20, // 10: signalbox.chat.v1.GetChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
+	15, // 11: signalbox.chat.v1.ListChatCompletionsRequest.metadata:type_name -> signalbox.chat.v1.ListChatCompletionsRequest.MetadataEntry
+	18, // 12: signalbox.chat.v1.ListChatCompletionsRequest.options:type_name -> signalbox.common.v1.CallOptions
+	19, // 13: signalbox.chat.v1.ListChatCompletionsResponse.data:type_name -> signalbox.chat.v1.ChatCompletion
+	9,  // 14: signalbox.chat.v1.UpdateChatCompletionRequest.params:type_name -> signalbox.chat.v1.UpdateChatCompletionParams
+	18, // 15: signalbox.chat.v1.UpdateChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
+	16, // 16: signalbox.chat.v1.UpdateChatCompletionParams.metadata:type_name -> signalbox.chat.v1.UpdateChatCompletionParams.MetadataEntry
+	19, // 17: signalbox.chat.v1.UpdateChatCompletionResponse.completion:type_name -> signalbox.chat.v1.ChatCompletion
+	20, // 18: signalbox.chat.v1.UpdateChatCompletionResponse.info:type_name -> signalbox.common.v1.CallInfo
+	18, // 19: signalbox.chat.v1.DeleteChatCompletionRequest.options:type_name -> signalbox.common.v1.CallOptions
+	18, // 20: signalbox.chat.v1.ListChatCompletionMessagesRequest.options:type_name -> signalbox.common.v1.CallOptions
+	22, // 21: signalbox.chat.v1.ListChatCompletionMessagesResponse.data:type_name -> signalbox.chat.v1.ChatMessage
+	0,  // 22: signalbox.chat.v1.ChatService.CreateChatCompletion:input_type -> signalbox.chat.v1.CreateChatCompletionRequest
+	2,  // 23: signalbox.chat.v1.ChatService.StreamChatCompletion:input_type -> signalbox.chat.v1.StreamChatCompletionRequest
+	4,  // 24: signalbox.chat.v1.ChatService.GetChatCompletion:input_type -> signalbox.chat.v1.GetChatCompletionRequest
+	6,  // 25: signalbox.chat.v1.ChatService.ListChatCompletions:input_type -> signalbox.chat.v1.ListChatCompletionsRequest
+	8,  // 26: signalbox.chat.v1.ChatService.UpdateChatCompletion:input_type -> signalbox.chat.v1.UpdateChatCompletionRequest
+	11, // 27: signalbox.chat.v1.ChatService.DeleteChatCompletion:input_type -> signalbox.chat.v1.DeleteChatCompletionRequest
+	13, // 28: signalbox.chat.v1.ChatService.ListChatCompletionMessages:input_type -> signalbox.chat.v1.ListChatCompletionMessagesRequest
+	1,  // 29: signalbox.chat.v1.ChatService.CreateChatCompletion:output_type -> signalbox.chat.v1.CreateChatCompletionResponse
+	3,  // 30: signalbox.chat.v1.ChatService.StreamChatCompletion:output_type -> signalbox.chat.v1.StreamChatCompletionResponse
+	5,  // 31: signalbox.chat.v1.ChatService.GetChatCompletion:output_type -> signalbox.chat.v1.GetChatCompletionResponse
+	7,  // 32: signalbox.chat.v1.ChatService.ListChatCompletions:output_type -> signalbox.chat.v1.ListChatCompletionsResponse
+	10, // 33: signalbox.chat.v1.ChatService.UpdateChatCompletion:output_type -> signalbox.chat.v1.UpdateChatCompletionResponse
+	12, // 34: signalbox.chat.v1.ChatService.DeleteChatCompletion:output_type -> signalbox.chat.v1.DeleteChatCompletionResponse
+	14, // 35: signalbox.chat.v1.ChatService.ListChatCompletionMessages:output_type -> signalbox.chat.v1.ListChatCompletionMessagesResponse
+	29, // [29:36] is the sub-list for method output_type
+	22, // [22:29] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_chat_v1_chat_service_proto_init() }
@@ -321,13 +1155,17 @@ func file_signalbox_chat_v1_chat_service_proto_init() {
 		return
 	}
 	file_signalbox_chat_v1_chat_proto_init()
+	file_signalbox_chat_v1_chat_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_signalbox_chat_v1_chat_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_signalbox_chat_v1_chat_service_proto_msgTypes[13].OneofWrappers = []any{}
+	file_signalbox_chat_v1_chat_service_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalbox_chat_v1_chat_service_proto_rawDesc), len(file_signalbox_chat_v1_chat_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

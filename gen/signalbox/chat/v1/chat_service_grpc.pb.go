@@ -19,8 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ChatService_CreateChatCompletion_FullMethodName = "/signalbox.chat.v1.ChatService/CreateChatCompletion"
-	ChatService_StreamChatCompletion_FullMethodName = "/signalbox.chat.v1.ChatService/StreamChatCompletion"
+	ChatService_CreateChatCompletion_FullMethodName       = "/signalbox.chat.v1.ChatService/CreateChatCompletion"
+	ChatService_StreamChatCompletion_FullMethodName       = "/signalbox.chat.v1.ChatService/StreamChatCompletion"
+	ChatService_GetChatCompletion_FullMethodName          = "/signalbox.chat.v1.ChatService/GetChatCompletion"
+	ChatService_ListChatCompletions_FullMethodName        = "/signalbox.chat.v1.ChatService/ListChatCompletions"
+	ChatService_UpdateChatCompletion_FullMethodName       = "/signalbox.chat.v1.ChatService/UpdateChatCompletion"
+	ChatService_DeleteChatCompletion_FullMethodName       = "/signalbox.chat.v1.ChatService/DeleteChatCompletion"
+	ChatService_ListChatCompletionMessages_FullMethodName = "/signalbox.chat.v1.ChatService/ListChatCompletionMessages"
 )
 
 // ChatServiceClient is the client API for ChatService service.
@@ -42,6 +47,17 @@ type ChatServiceClient interface {
 	// path of CreateChatCompletion with `"stream": true`; the path given here is
 	// where the gateway routes it.
 	StreamChatCompletion(ctx context.Context, in *StreamChatCompletionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamChatCompletionResponse], error)
+	// Returns a stored completion. NOT_FOUND when it does not exist or belongs to
+	// another owner.
+	GetChatCompletion(ctx context.Context, in *GetChatCompletionRequest, opts ...grpc.CallOption) (*GetChatCompletionResponse, error)
+	// Lists the owner's stored completions.
+	ListChatCompletions(ctx context.Context, in *ListChatCompletionsRequest, opts ...grpc.CallOption) (*ListChatCompletionsResponse, error)
+	// Replaces the labels of a stored completion.
+	UpdateChatCompletion(ctx context.Context, in *UpdateChatCompletionRequest, opts ...grpc.CallOption) (*UpdateChatCompletionResponse, error)
+	// Deletes a stored completion. NOT_FOUND the second time.
+	DeleteChatCompletion(ctx context.Context, in *DeleteChatCompletionRequest, opts ...grpc.CallOption) (*DeleteChatCompletionResponse, error)
+	// Lists the messages of a stored completion's request.
+	ListChatCompletionMessages(ctx context.Context, in *ListChatCompletionMessagesRequest, opts ...grpc.CallOption) (*ListChatCompletionMessagesResponse, error)
 }
 
 type chatServiceClient struct {
@@ -81,6 +97,56 @@ func (c *chatServiceClient) StreamChatCompletion(ctx context.Context, in *Stream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ChatService_StreamChatCompletionClient = grpc.ServerStreamingClient[StreamChatCompletionResponse]
 
+func (c *chatServiceClient) GetChatCompletion(ctx context.Context, in *GetChatCompletionRequest, opts ...grpc.CallOption) (*GetChatCompletionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetChatCompletionResponse)
+	err := c.cc.Invoke(ctx, ChatService_GetChatCompletion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) ListChatCompletions(ctx context.Context, in *ListChatCompletionsRequest, opts ...grpc.CallOption) (*ListChatCompletionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChatCompletionsResponse)
+	err := c.cc.Invoke(ctx, ChatService_ListChatCompletions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) UpdateChatCompletion(ctx context.Context, in *UpdateChatCompletionRequest, opts ...grpc.CallOption) (*UpdateChatCompletionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateChatCompletionResponse)
+	err := c.cc.Invoke(ctx, ChatService_UpdateChatCompletion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) DeleteChatCompletion(ctx context.Context, in *DeleteChatCompletionRequest, opts ...grpc.CallOption) (*DeleteChatCompletionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteChatCompletionResponse)
+	err := c.cc.Invoke(ctx, ChatService_DeleteChatCompletion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) ListChatCompletionMessages(ctx context.Context, in *ListChatCompletionMessagesRequest, opts ...grpc.CallOption) (*ListChatCompletionMessagesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChatCompletionMessagesResponse)
+	err := c.cc.Invoke(ctx, ChatService_ListChatCompletionMessages_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ChatServiceServer is the server API for ChatService service.
 // All implementations must embed UnimplementedChatServiceServer
 // for forward compatibility.
@@ -100,6 +166,17 @@ type ChatServiceServer interface {
 	// path of CreateChatCompletion with `"stream": true`; the path given here is
 	// where the gateway routes it.
 	StreamChatCompletion(*StreamChatCompletionRequest, grpc.ServerStreamingServer[StreamChatCompletionResponse]) error
+	// Returns a stored completion. NOT_FOUND when it does not exist or belongs to
+	// another owner.
+	GetChatCompletion(context.Context, *GetChatCompletionRequest) (*GetChatCompletionResponse, error)
+	// Lists the owner's stored completions.
+	ListChatCompletions(context.Context, *ListChatCompletionsRequest) (*ListChatCompletionsResponse, error)
+	// Replaces the labels of a stored completion.
+	UpdateChatCompletion(context.Context, *UpdateChatCompletionRequest) (*UpdateChatCompletionResponse, error)
+	// Deletes a stored completion. NOT_FOUND the second time.
+	DeleteChatCompletion(context.Context, *DeleteChatCompletionRequest) (*DeleteChatCompletionResponse, error)
+	// Lists the messages of a stored completion's request.
+	ListChatCompletionMessages(context.Context, *ListChatCompletionMessagesRequest) (*ListChatCompletionMessagesResponse, error)
 	mustEmbedUnimplementedChatServiceServer()
 }
 
@@ -115,6 +192,21 @@ func (UnimplementedChatServiceServer) CreateChatCompletion(context.Context, *Cre
 }
 func (UnimplementedChatServiceServer) StreamChatCompletion(*StreamChatCompletionRequest, grpc.ServerStreamingServer[StreamChatCompletionResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamChatCompletion not implemented")
+}
+func (UnimplementedChatServiceServer) GetChatCompletion(context.Context, *GetChatCompletionRequest) (*GetChatCompletionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChatCompletion not implemented")
+}
+func (UnimplementedChatServiceServer) ListChatCompletions(context.Context, *ListChatCompletionsRequest) (*ListChatCompletionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChatCompletions not implemented")
+}
+func (UnimplementedChatServiceServer) UpdateChatCompletion(context.Context, *UpdateChatCompletionRequest) (*UpdateChatCompletionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateChatCompletion not implemented")
+}
+func (UnimplementedChatServiceServer) DeleteChatCompletion(context.Context, *DeleteChatCompletionRequest) (*DeleteChatCompletionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteChatCompletion not implemented")
+}
+func (UnimplementedChatServiceServer) ListChatCompletionMessages(context.Context, *ListChatCompletionMessagesRequest) (*ListChatCompletionMessagesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChatCompletionMessages not implemented")
 }
 func (UnimplementedChatServiceServer) mustEmbedUnimplementedChatServiceServer() {}
 func (UnimplementedChatServiceServer) testEmbeddedByValue()                     {}
@@ -166,6 +258,96 @@ func _ChatService_StreamChatCompletion_Handler(srv interface{}, stream grpc.Serv
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ChatService_StreamChatCompletionServer = grpc.ServerStreamingServer[StreamChatCompletionResponse]
 
+func _ChatService_GetChatCompletion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChatCompletionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).GetChatCompletion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_GetChatCompletion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).GetChatCompletion(ctx, req.(*GetChatCompletionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_ListChatCompletions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChatCompletionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).ListChatCompletions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_ListChatCompletions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).ListChatCompletions(ctx, req.(*ListChatCompletionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_UpdateChatCompletion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateChatCompletionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).UpdateChatCompletion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_UpdateChatCompletion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).UpdateChatCompletion(ctx, req.(*UpdateChatCompletionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_DeleteChatCompletion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteChatCompletionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).DeleteChatCompletion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_DeleteChatCompletion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).DeleteChatCompletion(ctx, req.(*DeleteChatCompletionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_ListChatCompletionMessages_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChatCompletionMessagesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).ListChatCompletionMessages(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_ListChatCompletionMessages_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).ListChatCompletionMessages(ctx, req.(*ListChatCompletionMessagesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ChatService_ServiceDesc is the grpc.ServiceDesc for ChatService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -176,6 +358,26 @@ var ChatService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateChatCompletion",
 			Handler:    _ChatService_CreateChatCompletion_Handler,
+		},
+		{
+			MethodName: "GetChatCompletion",
+			Handler:    _ChatService_GetChatCompletion_Handler,
+		},
+		{
+			MethodName: "ListChatCompletions",
+			Handler:    _ChatService_ListChatCompletions_Handler,
+		},
+		{
+			MethodName: "UpdateChatCompletion",
+			Handler:    _ChatService_UpdateChatCompletion_Handler,
+		},
+		{
+			MethodName: "DeleteChatCompletion",
+			Handler:    _ChatService_DeleteChatCompletion_Handler,
+		},
+		{
+			MethodName: "ListChatCompletionMessages",
+			Handler:    _ChatService_ListChatCompletionMessages_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -10,8 +10,9 @@
 // call is gRPC metadata; what a caller decides for this one call is a field.
 //
 // - Credentials: metadata `authorization: Bearer <key>`.
-// - Deadline and cancellation: gRPC's own. There is no timeout field. The
-//   deadline bounds everything, retries included, and a cancelled
+// - Deadline and cancellation: gRPC's own. There is no timeout field. REST has the
+//   header `x-request-timeout`, in seconds ("30", "2.5") or as a duration ("500ms").
+//   The deadline bounds everything, retries and fallbacks included, and a cancelled
 //   call cancels its upstream call.
 // - Request id: metadata `x-request-id`, accepted from the client (1 to 128
 //   visible ASCII characters) or made by the gateway. It names one attempt of
@@ -21,8 +22,8 @@
 //
 // Header metadata repeats what REST has in response headers, for interceptors
 // that know no messages: `x-request-id`, `x-signalbox-plan`,
-// `x-signalbox-provider`, `x-signalbox-model` and the provider's
-// `x-ratelimit-*`. Trailer metadata carries the status and nothing else.
+// `x-signalbox-provider`, `x-signalbox-model`, `x-signalbox-loss` and the
+// provider's `x-ratelimit-*`. Trailer metadata carries the status and nothing else.
 
 package commonv1
 
@@ -114,14 +115,77 @@ func (CallEnd) EnumDescriptor() ([]byte, []int) {
 	return file_signalbox_common_v1_common_proto_rawDescGZIP(), []int{0}
 }
 
+// What became of a field that a provider cannot carry.
+type LossKind int32
+
+const (
+	// Not set; never sent.
+	LossKind_LOSS_KIND_UNSPECIFIED LossKind = 0
+	// Not sent to the provider.
+	LossKind_LOSS_KIND_DROPPED LossKind = 1
+	// Sent as the nearest thing that the provider has.
+	LossKind_LOSS_KIND_APPROXIMATED LossKind = 2
+	// Done by the gateway in the provider's stead.
+	LossKind_LOSS_KIND_EMULATED LossKind = 3
+)
+
+// Enum value maps for LossKind.
+var (
+	LossKind_name = map[int32]string{
+		0: "LOSS_KIND_UNSPECIFIED",
+		1: "LOSS_KIND_DROPPED",
+		2: "LOSS_KIND_APPROXIMATED",
+		3: "LOSS_KIND_EMULATED",
+	}
+	LossKind_value = map[string]int32{
+		"LOSS_KIND_UNSPECIFIED":  0,
+		"LOSS_KIND_DROPPED":      1,
+		"LOSS_KIND_APPROXIMATED": 2,
+		"LOSS_KIND_EMULATED":     3,
+	}
+)
+
+func (x LossKind) Enum() *LossKind {
+	p := new(LossKind)
+	*p = x
+	return p
+}
+
+func (x LossKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LossKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_signalbox_common_v1_common_proto_enumTypes[1].Descriptor()
+}
+
+func (LossKind) Type() protoreflect.EnumType {
+	return &file_signalbox_common_v1_common_proto_enumTypes[1]
+}
+
+func (x LossKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LossKind.Descriptor instead.
+func (LossKind) EnumDescriptor() ([]byte, []int) {
+	return file_signalbox_common_v1_common_proto_rawDescGZIP(), []int{1}
+}
+
 // What a caller may ask of the gateway beside the call itself. Everything is
-// optional. REST has it in the query parameters named here, and in no others.
+// optional. REST has it in the query parameter and the headers named here, and in
+// no others.
 type CallOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The provider instance to use, for example "openai" or "azure-eu". Defaults
 	// to what the plan finds for the model. Must agree with the provider in the
 	// model selector if that names one. REST: the query parameter `provider`.
-	Provider      string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Whether to refuse the call when the provider cannot carry a field of the
+	// request. Defaults to the key's setting, else false: what is lost is then
+	// reported in `CallInfo.losses`. REST: the header `x-signalbox-strict`, "true"
+	// or "false".
+	Strict        *bool `protobuf:"varint,2,opt,name=strict,proto3,oneof" json:"strict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,10 +227,17 @@ func (x *CallOptions) GetProvider() string {
 	return ""
 }
 
+func (x *CallOptions) GetStrict() bool {
+	if x != nil && x.Strict != nil {
+		return *x.Strict
+	}
+	return false
+}
+
 // The facts of a call.
 //
 // A unary reply carries them complete. A stream carries them twice: the first
-// message has what is known at the start (everything down to `upstream_request_id`), the last
+// message has what is known at the start (everything down to `losses`), the last
 // one has all of it, `end` included. A stream whose client never saw `end` was
 // cut on the way to that client.
 //
@@ -185,8 +256,11 @@ type CallInfo struct {
 	Model string `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
 	// The provider's own id of the call. Empty when it gave none.
 	UpstreamRequestId string `protobuf:"bytes,6,opt,name=upstream_request_id,json=upstreamRequestId,proto3" json:"upstream_request_id,omitempty"`
-	// Upstream calls made, retries included.
+	// Upstream calls made, retries and fallbacks included.
 	Attempts int32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// What of the request could not be carried to the provider as it was asked. REST:
+	// the header `x-signalbox-loss`.
+	Losses []*Loss `protobuf:"bytes,9,rep,name=losses,proto3" json:"losses,omitempty"`
 	// How the call ended. Unspecified in a stream's first message.
 	End CallEnd `protobuf:"varint,10,opt,name=end,proto3,enum=signalbox.common.v1.CallEnd" json:"end,omitempty"`
 	// What was used. Unset when nothing was, or when nothing is known.
@@ -274,6 +348,13 @@ func (x *CallInfo) GetAttempts() int32 {
 	return 0
 }
 
+func (x *CallInfo) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
 func (x *CallInfo) GetEnd() CallEnd {
 	if x != nil {
 		return x.End
@@ -286,6 +367,71 @@ func (x *CallInfo) GetUsage() *v1.TokenUsage {
 		return x.Usage
 	}
 	return nil
+}
+
+// One thing asked for that a provider cannot do exactly.
+type Loss struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the field in the request, for example "response_format.json_schema" or
+	// "messages.name". Members of lists are named once, without their places.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What became of it.
+	Kind LossKind `protobuf:"varint,2,opt,name=kind,proto3,enum=signalbox.common.v1.LossKind" json:"kind,omitempty"`
+	// Why, in one sentence for people.
+	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loss) Reset() {
+	*x = Loss{}
+	mi := &file_signalbox_common_v1_common_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loss) ProtoMessage() {}
+
+func (x *Loss) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_common_v1_common_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loss.ProtoReflect.Descriptor instead.
+func (*Loss) Descriptor() ([]byte, []int) {
+	return file_signalbox_common_v1_common_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Loss) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Loss) GetKind() LossKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LossKind_LOSS_KIND_UNSPECIFIED
+}
+
+func (x *Loss) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
 }
 
 // When and how prompt prefixes are cached by OpenAI.
@@ -303,7 +449,7 @@ type PromptCacheOptions struct {
 
 func (x *PromptCacheOptions) Reset() {
 	*x = PromptCacheOptions{}
-	mi := &file_signalbox_common_v1_common_proto_msgTypes[2]
+	mi := &file_signalbox_common_v1_common_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +461,7 @@ func (x *PromptCacheOptions) String() string {
 func (*PromptCacheOptions) ProtoMessage() {}
 
 func (x *PromptCacheOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_common_v1_common_proto_msgTypes[2]
+	mi := &file_signalbox_common_v1_common_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +474,7 @@ func (x *PromptCacheOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromptCacheOptions.ProtoReflect.Descriptor instead.
 func (*PromptCacheOptions) Descriptor() ([]byte, []int) {
-	return file_signalbox_common_v1_common_proto_rawDescGZIP(), []int{2}
+	return file_signalbox_common_v1_common_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PromptCacheOptions) GetTtl() string {
@@ -356,9 +502,11 @@ var File_signalbox_common_v1_common_proto protoreflect.FileDescriptor
 
 const file_signalbox_common_v1_common_proto_rawDesc = "" +
 	"\n" +
-	" signalbox/common/v1/common.proto\x12\x13signalbox.common.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1esignalbox/usage/v1/usage.proto\"3\n" +
+	" signalbox/common/v1/common.proto\x12\x13signalbox.common.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1esignalbox/usage/v1/usage.proto\"[\n" +
 	"\vCallOptions\x12$\n" +
-	"\bprovider\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bprovider\"\xd3\x02\n" +
+	"\bprovider\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bprovider\x12\x1b\n" +
+	"\x06strict\x18\x02 \x01(\bH\x00R\x06strict\x88\x01\x01B\t\n" +
+	"\a_strict\"\x86\x03\n" +
 	"\bCallInfo\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
@@ -368,10 +516,15 @@ const file_signalbox_common_v1_common_proto_rawDesc = "" +
 	"\rprovider_type\x18\x04 \x01(\tR\fproviderType\x12\x14\n" +
 	"\x05model\x18\x05 \x01(\tR\x05model\x12.\n" +
 	"\x13upstream_request_id\x18\x06 \x01(\tR\x11upstreamRequestId\x12\x1a\n" +
-	"\battempts\x18\a \x01(\x05R\battempts\x12.\n" +
+	"\battempts\x18\a \x01(\x05R\battempts\x121\n" +
+	"\x06losses\x18\t \x03(\v2\x19.signalbox.common.v1.LossR\x06losses\x12.\n" +
 	"\x03end\x18\n" +
 	" \x01(\x0e2\x1c.signalbox.common.v1.CallEndR\x03end\x124\n" +
-	"\x05usage\x18\v \x01(\v2\x1e.signalbox.usage.v1.TokenUsageR\x05usage\"t\n" +
+	"\x05usage\x18\v \x01(\v2\x1e.signalbox.usage.v1.TokenUsageR\x05usage\"g\n" +
+	"\x04Loss\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x121\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1d.signalbox.common.v1.LossKindR\x04kind\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"t\n" +
 	"\x12PromptCacheOptions\x12\x15\n" +
 	"\x03ttl\x18\x01 \x01(\tH\x00R\x03ttl\x88\x01\x01\x12\x17\n" +
 	"\x04mode\x18\x02 \x01(\tH\x01R\x04mode\x88\x01\x01\x12\x1d\n" +
@@ -386,7 +539,12 @@ const file_signalbox_common_v1_common_proto_rawDesc = "" +
 	"\x12CALL_END_TRUNCATED\x10\x03\x12\x14\n" +
 	"\x10CALL_END_STALLED\x10\x04\x12\x16\n" +
 	"\x12CALL_END_CANCELLED\x10\x05\x12\x13\n" +
-	"\x0fCALL_END_FAILED\x10\x06B\xd8\x01\n" +
+	"\x0fCALL_END_FAILED\x10\x06*p\n" +
+	"\bLossKind\x12\x19\n" +
+	"\x15LOSS_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11LOSS_KIND_DROPPED\x10\x01\x12\x1a\n" +
+	"\x16LOSS_KIND_APPROXIMATED\x10\x02\x12\x16\n" +
+	"\x12LOSS_KIND_EMULATED\x10\x03B\xd8\x01\n" +
 	"\x17com.signalbox.common.v1B\vCommonProtoP\x01ZBgithub.com/signalbox-ai/signalbox/gen/signalbox/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x13Signalbox.Common.V1\xca\x02\x13Signalbox\\Common\\V1\xe2\x02\x1fSignalbox\\Common\\V1\\GPBMetadata\xea\x02\x15Signalbox::Common::V1b\x06proto3"
 
 var (
@@ -401,23 +559,27 @@ func file_signalbox_common_v1_common_proto_rawDescGZIP() []byte {
 	return file_signalbox_common_v1_common_proto_rawDescData
 }
 
-var file_signalbox_common_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signalbox_common_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_signalbox_common_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_signalbox_common_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_signalbox_common_v1_common_proto_goTypes = []any{
 	(CallEnd)(0),               // 0: signalbox.common.v1.CallEnd
-	(*CallOptions)(nil),        // 1: signalbox.common.v1.CallOptions
-	(*CallInfo)(nil),           // 2: signalbox.common.v1.CallInfo
-	(*PromptCacheOptions)(nil), // 3: signalbox.common.v1.PromptCacheOptions
-	(*v1.TokenUsage)(nil),      // 4: signalbox.usage.v1.TokenUsage
+	(LossKind)(0),              // 1: signalbox.common.v1.LossKind
+	(*CallOptions)(nil),        // 2: signalbox.common.v1.CallOptions
+	(*CallInfo)(nil),           // 3: signalbox.common.v1.CallInfo
+	(*Loss)(nil),               // 4: signalbox.common.v1.Loss
+	(*PromptCacheOptions)(nil), // 5: signalbox.common.v1.PromptCacheOptions
+	(*v1.TokenUsage)(nil),      // 6: signalbox.usage.v1.TokenUsage
 }
 var file_signalbox_common_v1_common_proto_depIdxs = []int32{
-	0, // 0: signalbox.common.v1.CallInfo.end:type_name -> signalbox.common.v1.CallEnd
-	4, // 1: signalbox.common.v1.CallInfo.usage:type_name -> signalbox.usage.v1.TokenUsage
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: signalbox.common.v1.CallInfo.losses:type_name -> signalbox.common.v1.Loss
+	0, // 1: signalbox.common.v1.CallInfo.end:type_name -> signalbox.common.v1.CallEnd
+	6, // 2: signalbox.common.v1.CallInfo.usage:type_name -> signalbox.usage.v1.TokenUsage
+	1, // 3: signalbox.common.v1.Loss.kind:type_name -> signalbox.common.v1.LossKind
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_common_v1_common_proto_init() }
@@ -425,14 +587,15 @@ func file_signalbox_common_v1_common_proto_init() {
 	if File_signalbox_common_v1_common_proto != nil {
 		return
 	}
-	file_signalbox_common_v1_common_proto_msgTypes[2].OneofWrappers = []any{}
+	file_signalbox_common_v1_common_proto_msgTypes[0].OneofWrappers = []any{}
+	file_signalbox_common_v1_common_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalbox_common_v1_common_proto_rawDesc), len(file_signalbox_common_v1_common_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

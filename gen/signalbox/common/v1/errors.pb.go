@@ -43,6 +43,9 @@ const (
 	ErrorReason_ERROR_REASON_INVALID_CURSOR ErrorReason = 4
 	// The provider in the selector and the one in the options do not agree. 400, INVALID_ARGUMENT.
 	ErrorReason_ERROR_REASON_SELECTOR_CONFLICT ErrorReason = 5
+	// `strict` was asked for and no candidate can carry a field of the request;
+	// `param` names the first one. 400, INVALID_ARGUMENT.
+	ErrorReason_ERROR_REASON_LOSSY_TRANSLATION ErrorReason = 6
 	// The prompt is longer than the model's context. 400, INVALID_ARGUMENT.
 	ErrorReason_ERROR_REASON_CONTEXT_LENGTH_EXCEEDED ErrorReason = 7
 	// The path holds what no route may hold: encoded slashes or dots, dot segments,
@@ -74,8 +77,12 @@ const (
 	ErrorReason_ERROR_REASON_MODEL_NOT_FOUND ErrorReason = 30
 	// There is no provider instance or type of this name. 404, NOT_FOUND.
 	ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND ErrorReason = 31
-	// The object does not exist. 404, NOT_FOUND.
+	// The object does not exist, belongs to somebody else, or its time is over. 404,
+	// NOT_FOUND.
 	ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND ErrorReason = 32
+	// The object's state does not permit this, as cancelling a response that was not
+	// made in the background. 409, FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_STATE_CONFLICT ErrorReason = 35
 	// The gateway sheds load. 503, UNAVAILABLE.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 43
 	// The gateway is stopping. 503, UNAVAILABLE.
@@ -134,6 +141,7 @@ var (
 		3:  "ERROR_REASON_INVALID_FIELD",
 		4:  "ERROR_REASON_INVALID_CURSOR",
 		5:  "ERROR_REASON_SELECTOR_CONFLICT",
+		6:  "ERROR_REASON_LOSSY_TRANSLATION",
 		7:  "ERROR_REASON_CONTEXT_LENGTH_EXCEEDED",
 		9:  "ERROR_REASON_PATH_REFUSED",
 		10: "ERROR_REASON_UNSUPPORTED_OPERATION",
@@ -150,6 +158,7 @@ var (
 		30: "ERROR_REASON_MODEL_NOT_FOUND",
 		31: "ERROR_REASON_PROVIDER_NOT_FOUND",
 		32: "ERROR_REASON_OBJECT_NOT_FOUND",
+		35: "ERROR_REASON_STATE_CONFLICT",
 		43: "ERROR_REASON_OVERLOADED",
 		44: "ERROR_REASON_SHUTTING_DOWN",
 		45: "ERROR_REASON_CATALOG_EMPTY",
@@ -178,6 +187,7 @@ var (
 		"ERROR_REASON_INVALID_FIELD":                3,
 		"ERROR_REASON_INVALID_CURSOR":               4,
 		"ERROR_REASON_SELECTOR_CONFLICT":            5,
+		"ERROR_REASON_LOSSY_TRANSLATION":            6,
 		"ERROR_REASON_CONTEXT_LENGTH_EXCEEDED":      7,
 		"ERROR_REASON_PATH_REFUSED":                 9,
 		"ERROR_REASON_UNSUPPORTED_OPERATION":        10,
@@ -194,6 +204,7 @@ var (
 		"ERROR_REASON_MODEL_NOT_FOUND":              30,
 		"ERROR_REASON_PROVIDER_NOT_FOUND":           31,
 		"ERROR_REASON_OBJECT_NOT_FOUND":             32,
+		"ERROR_REASON_STATE_CONFLICT":               35,
 		"ERROR_REASON_OVERLOADED":                   43,
 		"ERROR_REASON_SHUTTING_DOWN":                44,
 		"ERROR_REASON_CATALOG_EMPTY":                45,
@@ -419,14 +430,15 @@ const file_signalbox_common_v1_errors_proto_rawDesc = "" +
 	"\n" +
 	"extra_json\x18\x0f \x01(\tR\textraJsonB\b\n" +
 	"\x06_paramB\a\n" +
-	"\x05_code*\xe4\v\n" +
+	"\x05_code*\xa9\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1d\n" +
 	"\x19ERROR_REASON_INVALID_JSON\x10\x02\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x03\x12\x1f\n" +
 	"\x1bERROR_REASON_INVALID_CURSOR\x10\x04\x12\"\n" +
-	"\x1eERROR_REASON_SELECTOR_CONFLICT\x10\x05\x12(\n" +
+	"\x1eERROR_REASON_SELECTOR_CONFLICT\x10\x05\x12\"\n" +
+	"\x1eERROR_REASON_LOSSY_TRANSLATION\x10\x06\x12(\n" +
 	"$ERROR_REASON_CONTEXT_LENGTH_EXCEEDED\x10\a\x12\x1d\n" +
 	"\x19ERROR_REASON_PATH_REFUSED\x10\t\x12&\n" +
 	"\"ERROR_REASON_UNSUPPORTED_OPERATION\x10\n" +
@@ -443,7 +455,8 @@ const file_signalbox_common_v1_errors_proto_rawDesc = "" +
 	"\x1eERROR_REASON_MODEL_NOT_ALLOWED\x10\x19\x12 \n" +
 	"\x1cERROR_REASON_MODEL_NOT_FOUND\x10\x1e\x12#\n" +
 	"\x1fERROR_REASON_PROVIDER_NOT_FOUND\x10\x1f\x12!\n" +
-	"\x1dERROR_REASON_OBJECT_NOT_FOUND\x10 \x12\x1b\n" +
+	"\x1dERROR_REASON_OBJECT_NOT_FOUND\x10 \x12\x1f\n" +
+	"\x1bERROR_REASON_STATE_CONFLICT\x10#\x12\x1b\n" +
 	"\x17ERROR_REASON_OVERLOADED\x10+\x12\x1e\n" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10,\x12\x1e\n" +
 	"\x1aERROR_REASON_CATALOG_EMPTY\x10-\x12!\n" +

@@ -32,6 +32,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How the first target of a call is chosen.
+type RouteStrategy int32
+
+const (
+	// As ROUTE_STRATEGY_ORDERED.
+	RouteStrategy_ROUTE_STRATEGY_UNSPECIFIED RouteStrategy = 0
+	// The first one whose conditions are met; the others follow in order.
+	RouteStrategy_ROUTE_STRATEGY_ORDERED RouteStrategy = 1
+	// By weight, by chance; the others follow in the order of the file.
+	RouteStrategy_ROUTE_STRATEGY_WEIGHTED RouteStrategy = 2
+)
+
+// Enum value maps for RouteStrategy.
+var (
+	RouteStrategy_name = map[int32]string{
+		0: "ROUTE_STRATEGY_UNSPECIFIED",
+		1: "ROUTE_STRATEGY_ORDERED",
+		2: "ROUTE_STRATEGY_WEIGHTED",
+	}
+	RouteStrategy_value = map[string]int32{
+		"ROUTE_STRATEGY_UNSPECIFIED": 0,
+		"ROUTE_STRATEGY_ORDERED":     1,
+		"ROUTE_STRATEGY_WEIGHTED":    2,
+	}
+)
+
+func (x RouteStrategy) Enum() *RouteStrategy {
+	p := new(RouteStrategy)
+	*p = x
+	return p
+}
+
+func (x RouteStrategy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RouteStrategy) Descriptor() protoreflect.EnumDescriptor {
+	return file_signalbox_config_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (RouteStrategy) Type() protoreflect.EnumType {
+	return &file_signalbox_config_v1_config_proto_enumTypes[0]
+}
+
+func (x RouteStrategy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RouteStrategy.Descriptor instead.
+func (RouteStrategy) EnumDescriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{0}
+}
+
 // The version of HTTP that a provider is spoken to with.
 type HttpVersion int32
 
@@ -69,11 +122,11 @@ func (x HttpVersion) String() string {
 }
 
 func (HttpVersion) Descriptor() protoreflect.EnumDescriptor {
-	return file_signalbox_config_v1_config_proto_enumTypes[0].Descriptor()
+	return file_signalbox_config_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (HttpVersion) Type() protoreflect.EnumType {
-	return &file_signalbox_config_v1_config_proto_enumTypes[0]
+	return &file_signalbox_config_v1_config_proto_enumTypes[1]
 }
 
 func (x HttpVersion) Number() protoreflect.EnumNumber {
@@ -82,7 +135,7 @@ func (x HttpVersion) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HttpVersion.Descriptor instead.
 func (HttpVersion) EnumDescriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // How the spool is forced to the disk. A record survives the death of the process
@@ -123,11 +176,11 @@ func (x Fsync) String() string {
 }
 
 func (Fsync) Descriptor() protoreflect.EnumDescriptor {
-	return file_signalbox_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_signalbox_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Fsync) Type() protoreflect.EnumType {
-	return &file_signalbox_config_v1_config_proto_enumTypes[1]
+	return &file_signalbox_config_v1_config_proto_enumTypes[2]
 }
 
 func (x Fsync) Number() protoreflect.EnumNumber {
@@ -136,7 +189,7 @@ func (x Fsync) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fsync.Descriptor instead.
 func (Fsync) EnumDescriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // What happens to a call whose record cannot be written.
@@ -176,11 +229,11 @@ func (x OnFull) String() string {
 }
 
 func (OnFull) Descriptor() protoreflect.EnumDescriptor {
-	return file_signalbox_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_signalbox_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (OnFull) Type() protoreflect.EnumType {
-	return &file_signalbox_config_v1_config_proto_enumTypes[2]
+	return &file_signalbox_config_v1_config_proto_enumTypes[3]
 }
 
 func (x OnFull) Number() protoreflect.EnumNumber {
@@ -189,7 +242,7 @@ func (x OnFull) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OnFull.Descriptor instead.
 func (OnFull) EnumDescriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // The whole configuration.
@@ -215,7 +268,12 @@ type Config struct {
 	Telemetry *Telemetry `protobuf:"bytes,8,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
 	// Whether to serve the demonstration provider: true always, false never, unset
 	// only when no other provider is configured. SIGNALBOX_DEMO, --demo.
-	Demo          *bool `protobuf:"varint,9,opt,name=demo,proto3,oneof" json:"demo,omitempty"`
+	Demo *bool `protobuf:"varint,9,opt,name=demo,proto3,oneof" json:"demo,omitempty"`
+	// Names that stand for models: a route's name is a selector and stands in the list
+	// of models.
+	Routes []*Route `protobuf:"bytes,10,rep,name=routes,proto3" json:"routes,omitempty"`
+	// What is kept for callers: responses, conversations, chat completions.
+	Objects       *Objects `protobuf:"bytes,11,opt,name=objects,proto3" json:"objects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,6 +369,20 @@ func (x *Config) GetDemo() bool {
 		return *x.Demo
 	}
 	return false
+}
+
+func (x *Config) GetRoutes() []*Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *Config) GetObjects() *Objects {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
 }
 
 // Listeners, limits and shutdown.
@@ -654,8 +726,8 @@ type Key struct {
 	// stands for anything. Empty: all.
 	AllowedModels []string `protobuf:"bytes,6,rep,name=allowed_models,json=allowedModels,proto3" json:"allowed_models,omitempty"`
 	// Whether a call is refused when its provider cannot carry a field of the
-	// request. Defaults to false. No provider of this version leaves one out in
-	// silence, so both settings behave alike.
+	// request, unless the call itself says otherwise. Defaults to false: the loss is
+	// then reported.
 	Strict        bool `protobuf:"varint,7,opt,name=strict,proto3" json:"strict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -745,7 +817,8 @@ type Provider struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the instance, for example "openai" or "azure-eu". Required, unique.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its type: "openai". Defaults to the name.
+	// Its type: "openai", "azure", "groq", "xai", "openrouter", "deepseek",
+	// "mistral", "vllm", "ollama" or "openai_compatible". Defaults to the name.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// Where its API is, for example "https://api.openai.com/v1". Defaults to the
 	// type's own. `http` is taken for loopback addresses, and elsewhere with
@@ -769,9 +842,27 @@ type Provider struct {
 	// OpenAI's organization, sent as `OpenAI-Organization`. Defaults to none.
 	Organization string `protobuf:"bytes,10,opt,name=organization,proto3" json:"organization,omitempty"`
 	// OpenAI's project, sent as `OpenAI-Project`. Defaults to none.
-	Project       string `protobuf:"bytes,11,opt,name=project,proto3" json:"project,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Project string `protobuf:"bytes,11,opt,name=project,proto3" json:"project,omitempty"`
+	// Further keys of the same account, or of others, beside `api_key`. Calls are
+	// spread over all keys by weight; one that the provider answers with 401, 402, 403
+	// or 429 rests alone.
+	Keys []*ProviderKey `protobuf:"bytes,12,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Version of the API, sent as the query parameter `api-version`. Azure alone; empty
+	// there: the API without versions, `/openai/v1`. <TYPE>_API_VERSION.
+	ApiVersion string `protobuf:"bytes,13,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	// The deployments of models, by model. A model without one is its own deployment.
+	// Azure alone.
+	Deployments map[string]string `protobuf:"bytes,14,rep,name=deployments,proto3" json:"deployments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The site that calls are counted for, sent as `HTTP-Referer`. OpenRouter alone.
+	// Defaults to none.
+	SiteUrl string `protobuf:"bytes,15,opt,name=site_url,json=siteUrl,proto3" json:"site_url,omitempty"`
+	// The site's name, sent as `X-Title`. OpenRouter alone. Defaults to none.
+	SiteName string `protobuf:"bytes,16,opt,name=site_name,json=siteName,proto3" json:"site_name,omitempty"`
+	// Whether it answers responses itself; where it does not, the gateway does, by chat
+	// completions. Defaults to what its type can.
+	NativeResponses *bool `protobuf:"varint,17,opt,name=native_responses,json=nativeResponses,proto3,oneof" json:"native_responses,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Provider) Reset() {
@@ -881,6 +972,468 @@ func (x *Provider) GetProject() string {
 	return ""
 }
 
+func (x *Provider) GetKeys() []*ProviderKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Provider) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
+func (x *Provider) GetDeployments() map[string]string {
+	if x != nil {
+		return x.Deployments
+	}
+	return nil
+}
+
+func (x *Provider) GetSiteUrl() string {
+	if x != nil {
+		return x.SiteUrl
+	}
+	return ""
+}
+
+func (x *Provider) GetSiteName() string {
+	if x != nil {
+		return x.SiteName
+	}
+	return ""
+}
+
+func (x *Provider) GetNativeResponses() bool {
+	if x != nil && x.NativeResponses != nil {
+		return *x.NativeResponses
+	}
+	return false
+}
+
+// A further key of a provider.
+type ProviderKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its label in records. Required, unique in the provider.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// The key. A secret. Required; <TYPE>_API_KEY_<LABEL> is another way to give it.
+	ApiKey string `protobuf:"bytes,2,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	// Its share of the calls, in proportion to the others. Defaults to 1; `api_key`'s
+	// own is 1.
+	Weight        *int32 `protobuf:"varint,3,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProviderKey) Reset() {
+	*x = ProviderKey{}
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProviderKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProviderKey) ProtoMessage() {}
+
+func (x *ProviderKey) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProviderKey.ProtoReflect.Descriptor instead.
+func (*ProviderKey) Descriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ProviderKey) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *ProviderKey) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
+func (x *ProviderKey) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+// A name that stands for targets.
+type Route struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, a selector for callers: letters, digits, ".", "_", "-" and "/", but no
+	// provider's name before the first "/". A route hides a model of the same name.
+	// Required, unique.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The targets. Required.
+	Targets []*RouteTarget `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`
+	// How the first target of a call is chosen.
+	Strategy RouteStrategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=signalbox.config.v1.RouteStrategy" json:"strategy,omitempty"`
+	// How long to wait for a stream's first event, or for the head of another reply, at
+	// each target but the last one. Defaults to `upstream`'s.
+	FirstTokenTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=first_token_timeout,json=firstTokenTimeout,proto3" json:"first_token_timeout,omitempty"`
+	// Upper limit of everything together. Unset: the client's deadline alone.
+	TotalTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=total_timeout,json=totalTimeout,proto3" json:"total_timeout,omitempty"`
+	// How long a stream's beginning is held back, so that an early failure is rescued
+	// unseen. Unset and `hold_tokens` 0: not at all.
+	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
+	// How many pieces of a stream that carry content are held back. Defaults to 0: no
+	// limit by number.
+	HoldTokens int32 `protobuf:"varint,7,opt,name=hold_tokens,json=holdTokens,proto3" json:"hold_tokens,omitempty"`
+	// Upstream calls of one target, the first one included. Defaults to `upstream`'s.
+	MaxAttempts   *int32 `protobuf:"varint,8,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Route) Reset() {
+	*x = Route{}
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Route) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Route) ProtoMessage() {}
+
+func (x *Route) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Route.ProtoReflect.Descriptor instead.
+func (*Route) Descriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Route) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Route) GetTargets() []*RouteTarget {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Route) GetStrategy() RouteStrategy {
+	if x != nil {
+		return x.Strategy
+	}
+	return RouteStrategy_ROUTE_STRATEGY_UNSPECIFIED
+}
+
+func (x *Route) GetFirstTokenTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.FirstTokenTimeout
+	}
+	return nil
+}
+
+func (x *Route) GetTotalTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.TotalTimeout
+	}
+	return nil
+}
+
+func (x *Route) GetHold() *durationpb.Duration {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+func (x *Route) GetHoldTokens() int32 {
+	if x != nil {
+		return x.HoldTokens
+	}
+	return 0
+}
+
+func (x *Route) GetMaxAttempts() int32 {
+	if x != nil && x.MaxAttempts != nil {
+		return *x.MaxAttempts
+	}
+	return 0
+}
+
+// A target of a route.
+type RouteTarget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The model, "model" or "provider/model", never another route. Required.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Its share of the calls, in proportion to the others, where they are spread by
+	// weight. Defaults to 1; 0: only when others failed.
+	Weight *int32 `protobuf:"varint,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// What must hold for it to be taken. Unset: nothing.
+	When          *RouteCondition `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteTarget) Reset() {
+	*x = RouteTarget{}
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteTarget) ProtoMessage() {}
+
+func (x *RouteTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteTarget.ProtoReflect.Descriptor instead.
+func (*RouteTarget) Descriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RouteTarget) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RouteTarget) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *RouteTarget) GetWhen() *RouteCondition {
+	if x != nil {
+		return x.When
+	}
+	return nil
+}
+
+// What must hold for a target to be taken; all that is set must.
+type RouteCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request asks for all of these abilities.
+	Capabilities []v11.Capability `protobuf:"varint,1,rep,packed,name=capabilities,proto3,enum=signalbox.models.v1.Capability" json:"capabilities,omitempty"`
+	// The request asks for a stream, or for none.
+	Stream *bool `protobuf:"varint,2,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
+	// The caller's owner path is one of these, or below one.
+	Owners []string `protobuf:"bytes,3,rep,name=owners,proto3" json:"owners,omitempty"`
+	// The request's messages or input are at least this long, in bytes of JSON.
+	MinInputBytes *int64 `protobuf:"varint,4,opt,name=min_input_bytes,json=minInputBytes,proto3,oneof" json:"min_input_bytes,omitempty"`
+	// They are at most this long.
+	MaxInputBytes *int64 `protobuf:"varint,5,opt,name=max_input_bytes,json=maxInputBytes,proto3,oneof" json:"max_input_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteCondition) Reset() {
+	*x = RouteCondition{}
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteCondition) ProtoMessage() {}
+
+func (x *RouteCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteCondition.ProtoReflect.Descriptor instead.
+func (*RouteCondition) Descriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RouteCondition) GetCapabilities() []v11.Capability {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *RouteCondition) GetStream() bool {
+	if x != nil && x.Stream != nil {
+		return *x.Stream
+	}
+	return false
+}
+
+func (x *RouteCondition) GetOwners() []string {
+	if x != nil {
+		return x.Owners
+	}
+	return nil
+}
+
+func (x *RouteCondition) GetMinInputBytes() int64 {
+	if x != nil && x.MinInputBytes != nil {
+		return *x.MinInputBytes
+	}
+	return 0
+}
+
+func (x *RouteCondition) GetMaxInputBytes() int64 {
+	if x != nil && x.MaxInputBytes != nil {
+		return *x.MaxInputBytes
+	}
+	return 0
+}
+
+// What is kept for callers, where the provider does not keep it itself.
+type Objects struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long responses and chat completions are kept. Defaults to "720h" (30 days).
+	Retention *durationpb.Duration `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	// How long conversations are kept after their last change. Defaults to "720h".
+	ConversationRetention *durationpb.Duration `protobuf:"bytes,2,opt,name=conversation_retention,json=conversationRetention,proto3" json:"conversation_retention,omitempty"`
+	// Largest object, in bytes. Defaults to 33554432 (32 MiB).
+	MaxBytes *int64 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
+	// Most bytes that one owner may have. Defaults to 10737418240 (10 GiB).
+	MaxOwnerBytes *int64 `protobuf:"varint,4,opt,name=max_owner_bytes,json=maxOwnerBytes,proto3,oneof" json:"max_owner_bytes,omitempty"`
+	// The keys that ids are sealed with, the newest first; ids of the older ones are
+	// still read. Each at least 32 characters. Secrets. Empty: one key, made at the
+	// first start and kept in the store. SIGNALBOX_ID_KEY gives one.
+	IdKeys []string `protobuf:"bytes,5,rep,name=id_keys,json=idKeys,proto3" json:"id_keys,omitempty"`
+	// Most background responses that one gateway works on at the same time. Defaults
+	// to 64.
+	MaxBackground *int32 `protobuf:"varint,6,opt,name=max_background,json=maxBackground,proto3,oneof" json:"max_background,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Objects) Reset() {
+	*x = Objects{}
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Objects) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Objects) ProtoMessage() {}
+
+func (x *Objects) ProtoReflect() protoreflect.Message {
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Objects.ProtoReflect.Descriptor instead.
+func (*Objects) Descriptor() ([]byte, []int) {
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Objects) GetRetention() *durationpb.Duration {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *Objects) GetConversationRetention() *durationpb.Duration {
+	if x != nil {
+		return x.ConversationRetention
+	}
+	return nil
+}
+
+func (x *Objects) GetMaxBytes() int64 {
+	if x != nil && x.MaxBytes != nil {
+		return *x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Objects) GetMaxOwnerBytes() int64 {
+	if x != nil && x.MaxOwnerBytes != nil {
+		return *x.MaxOwnerBytes
+	}
+	return 0
+}
+
+func (x *Objects) GetIdKeys() []string {
+	if x != nil {
+		return x.IdKeys
+	}
+	return nil
+}
+
+func (x *Objects) GetMaxBackground() int32 {
+	if x != nil && x.MaxBackground != nil {
+		return *x.MaxBackground
+	}
+	return 0
+}
+
 // What is known of models, and how their lists are kept.
 type Catalog struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -894,7 +1447,7 @@ type Catalog struct {
 
 func (x *Catalog) Reset() {
 	*x = Catalog{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[7]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1459,7 @@ func (x *Catalog) String() string {
 func (*Catalog) ProtoMessage() {}
 
 func (x *Catalog) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[7]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1472,7 @@ func (x *Catalog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalog.ProtoReflect.Descriptor instead.
 func (*Catalog) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Catalog) GetRefreshInterval() *durationpb.Duration {
@@ -949,7 +1502,7 @@ type ModelCards struct {
 
 func (x *ModelCards) Reset() {
 	*x = ModelCards{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[8]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1514,7 @@ func (x *ModelCards) String() string {
 func (*ModelCards) ProtoMessage() {}
 
 func (x *ModelCards) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[8]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1527,7 @@ func (x *ModelCards) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelCards.ProtoReflect.Descriptor instead.
 func (*ModelCards) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ModelCards) GetVersion() string {
@@ -1015,7 +1568,7 @@ type ModelCard struct {
 
 func (x *ModelCard) Reset() {
 	*x = ModelCard{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[9]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1580,7 @@ func (x *ModelCard) String() string {
 func (*ModelCard) ProtoMessage() {}
 
 func (x *ModelCard) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[9]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1593,7 @@ func (x *ModelCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelCard.ProtoReflect.Descriptor instead.
 func (*ModelCard) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ModelCard) GetFamily() string {
@@ -1122,7 +1675,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[10]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1687,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[10]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1700,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Audit) GetBodies() bool {
@@ -1239,7 +1792,7 @@ type Upstream struct {
 
 func (x *Upstream) Reset() {
 	*x = Upstream{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[11]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1804,7 @@ func (x *Upstream) String() string {
 func (*Upstream) ProtoMessage() {}
 
 func (x *Upstream) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[11]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1817,7 @@ func (x *Upstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
 func (*Upstream) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Upstream) GetMaxAttempts() int32 {
@@ -1359,7 +1912,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[12]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1924,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_signalbox_config_v1_config_proto_msgTypes[12]
+	mi := &file_signalbox_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1937,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_signalbox_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Telemetry) GetLogLevel() string {
@@ -1426,7 +1979,7 @@ var File_signalbox_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_signalbox_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	" signalbox/config/v1/config.proto\x12\x13signalbox.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a signalbox/models/v1/models.proto\x1a signalbox/policy/v1/policy.proto\"\xe6\x03\n" +
+	" signalbox/config/v1/config.proto\x12\x13signalbox.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a signalbox/models/v1/models.proto\x1a signalbox/policy/v1/policy.proto\"\xd2\x04\n" +
 	"\x06Config\x123\n" +
 	"\x06server\x18\x01 \x01(\v2\x1b.signalbox.config.v1.ServerR\x06server\x126\n" +
 	"\astorage\x18\x02 \x01(\v2\x1c.signalbox.config.v1.StorageR\astorage\x12-\n" +
@@ -1436,7 +1989,10 @@ const file_signalbox_config_v1_config_proto_rawDesc = "" +
 	"\x05audit\x18\x06 \x01(\v2\x1a.signalbox.config.v1.AuditR\x05audit\x129\n" +
 	"\bupstream\x18\a \x01(\v2\x1d.signalbox.config.v1.UpstreamR\bupstream\x12<\n" +
 	"\ttelemetry\x18\b \x01(\v2\x1e.signalbox.config.v1.TelemetryR\ttelemetry\x12\x17\n" +
-	"\x04demo\x18\t \x01(\bH\x00R\x04demo\x88\x01\x01B\a\n" +
+	"\x04demo\x18\t \x01(\bH\x00R\x04demo\x88\x01\x01\x122\n" +
+	"\x06routes\x18\n" +
+	" \x03(\v2\x1a.signalbox.config.v1.RouteR\x06routes\x126\n" +
+	"\aobjects\x18\v \x01(\v2\x1c.signalbox.config.v1.ObjectsR\aobjectsB\a\n" +
 	"\x05_demo\"\xf6\x04\n" +
 	"\x06Server\x12\x1b\n" +
 	"\thttp_addr\x18\x01 \x01(\tR\bhttpAddr\x12\x1b\n" +
@@ -1478,7 +2034,7 @@ const file_signalbox_config_v1_config_proto_rawDesc = "" +
 	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12%\n" +
 	"\x0eallowed_models\x18\x06 \x03(\tR\rallowedModels\x12\x16\n" +
-	"\x06strict\x18\a \x01(\bR\x06strict\"\xb9\x03\n" +
+	"\x06strict\x18\a \x01(\bR\x06strict\"\x9f\x06\n" +
 	"\bProvider\x125\n" +
 	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x19\n" +
@@ -1492,9 +2048,66 @@ const file_signalbox_config_v1_config_proto_rawDesc = "" +
 	"\fstream_usage\x18\t \x01(\bH\x01R\vstreamUsage\x88\x01\x01\x12\"\n" +
 	"\forganization\x18\n" +
 	" \x01(\tR\forganization\x12\x18\n" +
-	"\aproject\x18\v \x01(\tR\aprojectB\v\n" +
+	"\aproject\x18\v \x01(\tR\aproject\x124\n" +
+	"\x04keys\x18\f \x03(\v2 .signalbox.config.v1.ProviderKeyR\x04keys\x12\x1f\n" +
+	"\vapi_version\x18\r \x01(\tR\n" +
+	"apiVersion\x12P\n" +
+	"\vdeployments\x18\x0e \x03(\v2..signalbox.config.v1.Provider.DeploymentsEntryR\vdeployments\x12\x19\n" +
+	"\bsite_url\x18\x0f \x01(\tR\asiteUrl\x12\x1b\n" +
+	"\tsite_name\x18\x10 \x01(\tR\bsiteName\x12.\n" +
+	"\x10native_responses\x18\x11 \x01(\bH\x02R\x0fnativeResponses\x88\x01\x01\x1a>\n" +
+	"\x10DeploymentsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
 	"\t_discoverB\x0f\n" +
-	"\r_stream_usage\"\x91\x01\n" +
+	"\r_stream_usageB\x13\n" +
+	"\x11_native_responses\"\x94\x01\n" +
+	"\vProviderKey\x123\n" +
+	"\x05label\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9._-]{1,64}$R\x05label\x12\x1c\n" +
+	"\aapi_key\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06apiKey\x12'\n" +
+	"\x06weight\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x00R\x06weight\x88\x01\x01B\t\n" +
+	"\a_weight\"\xa0\x04\n" +
+	"\x05Route\x12>\n" +
+	"\x04name\x18\x01 \x01(\tB*\xbaH'r%2#^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$R\x04name\x12D\n" +
+	"\atargets\x18\x02 \x03(\v2 .signalbox.config.v1.RouteTargetB\b\xbaH\x05\x92\x01\x02\b\x01R\atargets\x12H\n" +
+	"\bstrategy\x18\x03 \x01(\x0e2\".signalbox.config.v1.RouteStrategyB\b\xbaH\x05\x82\x01\x02\x10\x01R\bstrategy\x12S\n" +
+	"\x13first_token_timeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x11firstTokenTimeout\x12H\n" +
+	"\rtotal_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\ftotalTimeout\x127\n" +
+	"\x04hold\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x04hold\x12+\n" +
+	"\vhold_tokens\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x80 (\x00R\n" +
+	"holdTokens\x121\n" +
+	"\fmax_attempts\x18\b \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x01H\x00R\vmaxAttempts\x88\x01\x01B\x0f\n" +
+	"\r_max_attempts\"\x99\x01\n" +
+	"\vRouteTarget\x12\x1d\n" +
+	"\x05model\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05model\x12'\n" +
+	"\x06weight\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00H\x00R\x06weight\x88\x01\x01\x127\n" +
+	"\x04when\x18\x03 \x01(\v2#.signalbox.config.v1.RouteConditionR\x04whenB\t\n" +
+	"\a_weight\"\xdb\x02\n" +
+	"\x0eRouteCondition\x12R\n" +
+	"\fcapabilities\x18\x01 \x03(\x0e2\x1f.signalbox.models.v1.CapabilityB\r\xbaH\n" +
+	"\x92\x01\a\"\x05\x82\x01\x02\x10\x01R\fcapabilities\x12\x1b\n" +
+	"\x06stream\x18\x02 \x01(\bH\x00R\x06stream\x88\x01\x01\x129\n" +
+	"\x06owners\x18\x03 \x03(\tB!\xbaH\x1e\x92\x01\x1b\"\x19r\x172\x15^(/[A-Za-z0-9._-]+)+$R\x06owners\x124\n" +
+	"\x0fmin_input_bytes\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00H\x01R\rminInputBytes\x88\x01\x01\x124\n" +
+	"\x0fmax_input_bytes\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x00H\x02R\rmaxInputBytes\x88\x01\x01B\t\n" +
+	"\a_streamB\x12\n" +
+	"\x10_min_input_bytesB\x12\n" +
+	"\x10_max_input_bytes\"\xa5\x03\n" +
+	"\aObjects\x12A\n" +
+	"\tretention\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\tretention\x12Z\n" +
+	"\x16conversation_retention\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x15conversationRetention\x120\n" +
+	"\tmax_bytes\x18\x03 \x01(\x03B\x0e\xbaH\v\"\t\x18\x80\x80\x80\x80\x04(\x80\bH\x00R\bmaxBytes\x88\x01\x01\x125\n" +
+	"\x0fmax_owner_bytes\x18\x04 \x01(\x03B\b\xbaH\x05\"\x03(\x80\bH\x01R\rmaxOwnerBytes\x88\x01\x01\x12(\n" +
+	"\aid_keys\x18\x05 \x03(\tB\x0f\xbaH\t\x92\x01\x06\"\x04r\x02\x10 \x80\x01\x01R\x06idKeys\x123\n" +
+	"\x0emax_background\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\rmaxBackground\x88\x01\x01B\f\n" +
+	"\n" +
+	"_max_bytesB\x12\n" +
+	"\x10_max_owner_bytesB\x11\n" +
+	"\x0f_max_background\"\x91\x01\n" +
 	"\aCatalog\x12P\n" +
 	"\x10refresh_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\x0frefreshInterval\x124\n" +
@@ -1553,7 +2166,11 @@ const file_signalbox_config_v1_config_proto_rawDesc = "" +
 	"\rtrace_percent\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x01R\ftracePercent\x88\x01\x01B\n" +
 	"\n" +
 	"\b_metricsB\x10\n" +
-	"\x0e_trace_percent*S\n" +
+	"\x0e_trace_percent*h\n" +
+	"\rRouteStrategy\x12\x1e\n" +
+	"\x1aROUTE_STRATEGY_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16ROUTE_STRATEGY_ORDERED\x10\x01\x12\x1b\n" +
+	"\x17ROUTE_STRATEGY_WEIGHTED\x10\x02*S\n" +
 	"\vHttpVersion\x12\x1c\n" +
 	"\x18HTTP_VERSION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eHTTP_VERSION_1\x10\x01\x12\x12\n" +
@@ -1580,66 +2197,86 @@ func file_signalbox_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_signalbox_config_v1_config_proto_rawDescData
 }
 
-var file_signalbox_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_signalbox_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_signalbox_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_signalbox_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_signalbox_config_v1_config_proto_goTypes = []any{
-	(HttpVersion)(0),              // 0: signalbox.config.v1.HttpVersion
-	(Fsync)(0),                    // 1: signalbox.config.v1.Fsync
-	(OnFull)(0),                   // 2: signalbox.config.v1.OnFull
-	(*Config)(nil),                // 3: signalbox.config.v1.Config
-	(*Server)(nil),                // 4: signalbox.config.v1.Server
-	(*Tls)(nil),                   // 5: signalbox.config.v1.Tls
-	(*Storage)(nil),               // 6: signalbox.config.v1.Storage
-	(*Auth)(nil),                  // 7: signalbox.config.v1.Auth
-	(*Key)(nil),                   // 8: signalbox.config.v1.Key
-	(*Provider)(nil),              // 9: signalbox.config.v1.Provider
-	(*Catalog)(nil),               // 10: signalbox.config.v1.Catalog
-	(*ModelCards)(nil),            // 11: signalbox.config.v1.ModelCards
-	(*ModelCard)(nil),             // 12: signalbox.config.v1.ModelCard
-	(*Audit)(nil),                 // 13: signalbox.config.v1.Audit
-	(*Upstream)(nil),              // 14: signalbox.config.v1.Upstream
-	(*Telemetry)(nil),             // 15: signalbox.config.v1.Telemetry
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
-	(v1.Scope)(0),                 // 17: signalbox.policy.v1.Scope
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(v11.Capability)(0),           // 19: signalbox.models.v1.Capability
-	(v11.ParameterRule)(0),        // 20: signalbox.models.v1.ParameterRule
+	(RouteStrategy)(0),            // 0: signalbox.config.v1.RouteStrategy
+	(HttpVersion)(0),              // 1: signalbox.config.v1.HttpVersion
+	(Fsync)(0),                    // 2: signalbox.config.v1.Fsync
+	(OnFull)(0),                   // 3: signalbox.config.v1.OnFull
+	(*Config)(nil),                // 4: signalbox.config.v1.Config
+	(*Server)(nil),                // 5: signalbox.config.v1.Server
+	(*Tls)(nil),                   // 6: signalbox.config.v1.Tls
+	(*Storage)(nil),               // 7: signalbox.config.v1.Storage
+	(*Auth)(nil),                  // 8: signalbox.config.v1.Auth
+	(*Key)(nil),                   // 9: signalbox.config.v1.Key
+	(*Provider)(nil),              // 10: signalbox.config.v1.Provider
+	(*ProviderKey)(nil),           // 11: signalbox.config.v1.ProviderKey
+	(*Route)(nil),                 // 12: signalbox.config.v1.Route
+	(*RouteTarget)(nil),           // 13: signalbox.config.v1.RouteTarget
+	(*RouteCondition)(nil),        // 14: signalbox.config.v1.RouteCondition
+	(*Objects)(nil),               // 15: signalbox.config.v1.Objects
+	(*Catalog)(nil),               // 16: signalbox.config.v1.Catalog
+	(*ModelCards)(nil),            // 17: signalbox.config.v1.ModelCards
+	(*ModelCard)(nil),             // 18: signalbox.config.v1.ModelCard
+	(*Audit)(nil),                 // 19: signalbox.config.v1.Audit
+	(*Upstream)(nil),              // 20: signalbox.config.v1.Upstream
+	(*Telemetry)(nil),             // 21: signalbox.config.v1.Telemetry
+	nil,                           // 22: signalbox.config.v1.Provider.DeploymentsEntry
+	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
+	(v1.Scope)(0),                 // 24: signalbox.policy.v1.Scope
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(v11.Capability)(0),           // 26: signalbox.models.v1.Capability
+	(v11.ParameterRule)(0),        // 27: signalbox.models.v1.ParameterRule
 }
 var file_signalbox_config_v1_config_proto_depIdxs = []int32{
-	4,  // 0: signalbox.config.v1.Config.server:type_name -> signalbox.config.v1.Server
-	6,  // 1: signalbox.config.v1.Config.storage:type_name -> signalbox.config.v1.Storage
-	7,  // 2: signalbox.config.v1.Config.auth:type_name -> signalbox.config.v1.Auth
-	9,  // 3: signalbox.config.v1.Config.providers:type_name -> signalbox.config.v1.Provider
-	10, // 4: signalbox.config.v1.Config.catalog:type_name -> signalbox.config.v1.Catalog
-	13, // 5: signalbox.config.v1.Config.audit:type_name -> signalbox.config.v1.Audit
-	14, // 6: signalbox.config.v1.Config.upstream:type_name -> signalbox.config.v1.Upstream
-	15, // 7: signalbox.config.v1.Config.telemetry:type_name -> signalbox.config.v1.Telemetry
-	5,  // 8: signalbox.config.v1.Server.tls:type_name -> signalbox.config.v1.Tls
-	16, // 9: signalbox.config.v1.Server.drain_lag:type_name -> google.protobuf.Duration
-	16, // 10: signalbox.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
-	8,  // 11: signalbox.config.v1.Auth.keys:type_name -> signalbox.config.v1.Key
-	17, // 12: signalbox.config.v1.Key.scopes:type_name -> signalbox.policy.v1.Scope
-	18, // 13: signalbox.config.v1.Key.expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 14: signalbox.config.v1.Provider.http_version:type_name -> signalbox.config.v1.HttpVersion
-	16, // 15: signalbox.config.v1.Catalog.refresh_interval:type_name -> google.protobuf.Duration
-	12, // 16: signalbox.config.v1.Catalog.cards:type_name -> signalbox.config.v1.ModelCard
-	12, // 17: signalbox.config.v1.ModelCards.cards:type_name -> signalbox.config.v1.ModelCard
-	19, // 18: signalbox.config.v1.ModelCard.capabilities:type_name -> signalbox.models.v1.Capability
-	20, // 19: signalbox.config.v1.ModelCard.parameter_rules:type_name -> signalbox.models.v1.ParameterRule
-	16, // 20: signalbox.config.v1.Audit.retention:type_name -> google.protobuf.Duration
-	1,  // 21: signalbox.config.v1.Audit.fsync:type_name -> signalbox.config.v1.Fsync
-	2,  // 22: signalbox.config.v1.Audit.on_full:type_name -> signalbox.config.v1.OnFull
-	16, // 23: signalbox.config.v1.Upstream.max_backoff:type_name -> google.protobuf.Duration
-	16, // 24: signalbox.config.v1.Upstream.connect_timeout:type_name -> google.protobuf.Duration
-	16, // 25: signalbox.config.v1.Upstream.header_timeout:type_name -> google.protobuf.Duration
-	16, // 26: signalbox.config.v1.Upstream.first_event_timeout:type_name -> google.protobuf.Duration
-	16, // 27: signalbox.config.v1.Upstream.idle_timeout:type_name -> google.protobuf.Duration
-	16, // 28: signalbox.config.v1.Upstream.breaker_rest:type_name -> google.protobuf.Duration
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	5,  // 0: signalbox.config.v1.Config.server:type_name -> signalbox.config.v1.Server
+	7,  // 1: signalbox.config.v1.Config.storage:type_name -> signalbox.config.v1.Storage
+	8,  // 2: signalbox.config.v1.Config.auth:type_name -> signalbox.config.v1.Auth
+	10, // 3: signalbox.config.v1.Config.providers:type_name -> signalbox.config.v1.Provider
+	16, // 4: signalbox.config.v1.Config.catalog:type_name -> signalbox.config.v1.Catalog
+	19, // 5: signalbox.config.v1.Config.audit:type_name -> signalbox.config.v1.Audit
+	20, // 6: signalbox.config.v1.Config.upstream:type_name -> signalbox.config.v1.Upstream
+	21, // 7: signalbox.config.v1.Config.telemetry:type_name -> signalbox.config.v1.Telemetry
+	12, // 8: signalbox.config.v1.Config.routes:type_name -> signalbox.config.v1.Route
+	15, // 9: signalbox.config.v1.Config.objects:type_name -> signalbox.config.v1.Objects
+	6,  // 10: signalbox.config.v1.Server.tls:type_name -> signalbox.config.v1.Tls
+	23, // 11: signalbox.config.v1.Server.drain_lag:type_name -> google.protobuf.Duration
+	23, // 12: signalbox.config.v1.Server.drain_timeout:type_name -> google.protobuf.Duration
+	9,  // 13: signalbox.config.v1.Auth.keys:type_name -> signalbox.config.v1.Key
+	24, // 14: signalbox.config.v1.Key.scopes:type_name -> signalbox.policy.v1.Scope
+	25, // 15: signalbox.config.v1.Key.expire_time:type_name -> google.protobuf.Timestamp
+	1,  // 16: signalbox.config.v1.Provider.http_version:type_name -> signalbox.config.v1.HttpVersion
+	11, // 17: signalbox.config.v1.Provider.keys:type_name -> signalbox.config.v1.ProviderKey
+	22, // 18: signalbox.config.v1.Provider.deployments:type_name -> signalbox.config.v1.Provider.DeploymentsEntry
+	13, // 19: signalbox.config.v1.Route.targets:type_name -> signalbox.config.v1.RouteTarget
+	0,  // 20: signalbox.config.v1.Route.strategy:type_name -> signalbox.config.v1.RouteStrategy
+	23, // 21: signalbox.config.v1.Route.first_token_timeout:type_name -> google.protobuf.Duration
+	23, // 22: signalbox.config.v1.Route.total_timeout:type_name -> google.protobuf.Duration
+	23, // 23: signalbox.config.v1.Route.hold:type_name -> google.protobuf.Duration
+	14, // 24: signalbox.config.v1.RouteTarget.when:type_name -> signalbox.config.v1.RouteCondition
+	26, // 25: signalbox.config.v1.RouteCondition.capabilities:type_name -> signalbox.models.v1.Capability
+	23, // 26: signalbox.config.v1.Objects.retention:type_name -> google.protobuf.Duration
+	23, // 27: signalbox.config.v1.Objects.conversation_retention:type_name -> google.protobuf.Duration
+	23, // 28: signalbox.config.v1.Catalog.refresh_interval:type_name -> google.protobuf.Duration
+	18, // 29: signalbox.config.v1.Catalog.cards:type_name -> signalbox.config.v1.ModelCard
+	18, // 30: signalbox.config.v1.ModelCards.cards:type_name -> signalbox.config.v1.ModelCard
+	26, // 31: signalbox.config.v1.ModelCard.capabilities:type_name -> signalbox.models.v1.Capability
+	27, // 32: signalbox.config.v1.ModelCard.parameter_rules:type_name -> signalbox.models.v1.ParameterRule
+	23, // 33: signalbox.config.v1.Audit.retention:type_name -> google.protobuf.Duration
+	2,  // 34: signalbox.config.v1.Audit.fsync:type_name -> signalbox.config.v1.Fsync
+	3,  // 35: signalbox.config.v1.Audit.on_full:type_name -> signalbox.config.v1.OnFull
+	23, // 36: signalbox.config.v1.Upstream.max_backoff:type_name -> google.protobuf.Duration
+	23, // 37: signalbox.config.v1.Upstream.connect_timeout:type_name -> google.protobuf.Duration
+	23, // 38: signalbox.config.v1.Upstream.header_timeout:type_name -> google.protobuf.Duration
+	23, // 39: signalbox.config.v1.Upstream.first_event_timeout:type_name -> google.protobuf.Duration
+	23, // 40: signalbox.config.v1.Upstream.idle_timeout:type_name -> google.protobuf.Duration
+	23, // 41: signalbox.config.v1.Upstream.breaker_rest:type_name -> google.protobuf.Duration
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_config_v1_config_proto_init() }
@@ -1650,17 +2287,22 @@ func file_signalbox_config_v1_config_proto_init() {
 	file_signalbox_config_v1_config_proto_msgTypes[0].OneofWrappers = []any{}
 	file_signalbox_config_v1_config_proto_msgTypes[1].OneofWrappers = []any{}
 	file_signalbox_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_signalbox_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_signalbox_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_signalbox_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
-	file_signalbox_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
+	file_signalbox_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalbox_config_v1_config_proto_rawDesc), len(file_signalbox_config_v1_config_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   13,
+			NumEnums:      4,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

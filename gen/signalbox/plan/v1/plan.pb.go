@@ -84,23 +84,35 @@ type RejectionReason int32
 const (
 	// Not set; never in a plan.
 	RejectionReason_REJECTION_REASON_UNSPECIFIED RejectionReason = 0
+	// The provider has no such model.
+	RejectionReason_REJECTION_REASON_NO_MODEL RejectionReason = 1
 	// The model lacks an ability that the request needs.
 	RejectionReason_REJECTION_REASON_NO_CAPABILITY RejectionReason = 2
 	// The key may not use it.
 	RejectionReason_REJECTION_REASON_NOT_ALLOWED RejectionReason = 3
+	// `strict` was asked for and something would be lost.
+	RejectionReason_REJECTION_REASON_LOSSY RejectionReason = 5
+	// A condition of the route is not met.
+	RejectionReason_REJECTION_REASON_CONDITION RejectionReason = 6
 )
 
 // Enum value maps for RejectionReason.
 var (
 	RejectionReason_name = map[int32]string{
 		0: "REJECTION_REASON_UNSPECIFIED",
+		1: "REJECTION_REASON_NO_MODEL",
 		2: "REJECTION_REASON_NO_CAPABILITY",
 		3: "REJECTION_REASON_NOT_ALLOWED",
+		5: "REJECTION_REASON_LOSSY",
+		6: "REJECTION_REASON_CONDITION",
 	}
 	RejectionReason_value = map[string]int32{
 		"REJECTION_REASON_UNSPECIFIED":   0,
+		"REJECTION_REASON_NO_MODEL":      1,
 		"REJECTION_REASON_NO_CAPABILITY": 2,
 		"REJECTION_REASON_NOT_ALLOWED":   3,
+		"REJECTION_REASON_LOSSY":         5,
+		"REJECTION_REASON_CONDITION":     6,
 	}
 )
 
@@ -154,9 +166,11 @@ type ExecutionPlan struct {
 	Capabilities []v11.Capability `protobuf:"varint,6,rep,packed,name=capabilities,proto3,enum=signalbox.models.v1.Capability" json:"capabilities,omitempty"`
 	// What the client asked for.
 	Requested *RequestedSelector `protobuf:"bytes,7,opt,name=requested,proto3" json:"requested,omitempty"`
-	// Where the call goes. Unset when nothing can take it; `rejected` then says
-	// why.
+	// Where the call goes first. Unset when nothing can take it; `rejected` then
+	// says why.
 	Target *Target `protobuf:"bytes,8,opt,name=target,proto3" json:"target,omitempty"`
+	// Where it goes when the first target fails before anything was shown, in order.
+	Fallbacks []*Target `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
 	// What was considered and left out.
 	Rejected []*RejectedTarget `protobuf:"bytes,10,rep,name=rejected,proto3" json:"rejected,omitempty"`
 	// How failures are retried.
@@ -169,7 +183,9 @@ type ExecutionPlan struct {
 	Features []v1.Feature `protobuf:"varint,18,rep,packed,name=features,proto3,enum=signalbox.policy.v1.Feature" json:"features,omitempty"`
 	// Why the plan could not be completed; it then holds what was known, is
 	// recorded, and is never executed. Unspecified: it is complete.
-	Incomplete    v12.ErrorReason `protobuf:"varint,19,opt,name=incomplete,proto3,enum=signalbox.common.v1.ErrorReason" json:"incomplete,omitempty"`
+	Incomplete v12.ErrorReason `protobuf:"varint,19,opt,name=incomplete,proto3,enum=signalbox.common.v1.ErrorReason" json:"incomplete,omitempty"`
+	// Whether targets that lose something of the request were left out.
+	Strict        bool `protobuf:"varint,20,opt,name=strict,proto3" json:"strict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +276,13 @@ func (x *ExecutionPlan) GetTarget() *Target {
 	return nil
 }
 
+func (x *ExecutionPlan) GetFallbacks() []*Target {
+	if x != nil {
+		return x.Fallbacks
+	}
+	return nil
+}
+
 func (x *ExecutionPlan) GetRejected() []*RejectedTarget {
 	if x != nil {
 		return x.Rejected
@@ -293,6 +316,13 @@ func (x *ExecutionPlan) GetIncomplete() v12.ErrorReason {
 		return x.Incomplete
 	}
 	return v12.ErrorReason(0)
+}
+
+func (x *ExecutionPlan) GetStrict() bool {
+	if x != nil {
+		return x.Strict
+	}
+	return false
 }
 
 // What the client asked for, word for word.
@@ -359,15 +389,21 @@ type Target struct {
 	ProviderType string `protobuf:"bytes,2,opt,name=provider_type,json=providerType,proto3" json:"provider_type,omitempty"`
 	// The model, as the provider names it.
 	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
-	// The alias that led here. Empty: none.
+	// The route that led here. Empty: none.
 	Alias string `protobuf:"bytes,4,opt,name=alias,proto3" json:"alias,omitempty"`
 	// Whether the provider speaks the dialect of the request, so that heavy members
 	// go through byte for byte.
 	SameDialect bool `protobuf:"varint,5,opt,name=same_dialect,json=sameDialect,proto3" json:"same_dialect,omitempty"`
 	// Rules of the model card that the adapter applies. In the card's order.
 	ParameterRules []v11.ParameterRule `protobuf:"varint,6,rep,packed,name=parameter_rules,json=parameterRules,proto3,enum=signalbox.models.v1.ParameterRule" json:"parameter_rules,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether the provider lacks the RPC, so that the gateway does it with what the
+	// provider has: responses by chat completions, what is stored in its own store.
+	Emulated bool `protobuf:"varint,7,opt,name=emulated,proto3" json:"emulated,omitempty"`
+	// What of the request this target cannot carry as it was asked. In the order of
+	// the fields' names.
+	Losses        []*v12.Loss `protobuf:"bytes,8,rep,name=losses,proto3" json:"losses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
@@ -438,6 +474,20 @@ func (x *Target) GetSameDialect() bool {
 func (x *Target) GetParameterRules() []v11.ParameterRule {
 	if x != nil {
 		return x.ParameterRules
+	}
+	return nil
+}
+
+func (x *Target) GetEmulated() bool {
+	if x != nil {
+		return x.Emulated
+	}
+	return false
+}
+
+func (x *Target) GetLosses() []*v12.Loss {
+	if x != nil {
+		return x.Losses
 	}
 	return nil
 }
@@ -518,7 +568,14 @@ type RetryPolicy struct {
 	// How long a stream may be silent. Unset: as long as the deadline allows.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
 	// Upper limit of everything together. Unset: the client's deadline alone.
-	TotalTimeout  *durationpb.Duration `protobuf:"bytes,5,opt,name=total_timeout,json=totalTimeout,proto3" json:"total_timeout,omitempty"`
+	TotalTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=total_timeout,json=totalTimeout,proto3" json:"total_timeout,omitempty"`
+	// How long a stream's beginning is held back, so that an early failure is rescued
+	// unseen. Unset and `hold_tokens` 0: not at all. With both, the first to be
+	// reached ends the holding.
+	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
+	// How many pieces of a stream that carry content are held back. 0: no limit by
+	// number.
+	HoldTokens    int32 `protobuf:"varint,7,opt,name=hold_tokens,json=holdTokens,proto3" json:"hold_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -588,11 +645,25 @@ func (x *RetryPolicy) GetTotalTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *RetryPolicy) GetHold() *durationpb.Duration {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+func (x *RetryPolicy) GetHoldTokens() int32 {
+	if x != nil {
+		return x.HoldTokens
+	}
+	return 0
+}
+
 var File_signalbox_plan_v1_plan_proto protoreflect.FileDescriptor
 
 const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1csignalbox/plan/v1/plan.proto\x12\x11signalbox.plan.v1\x1a\x1egoogle/protobuf/duration.proto\x1a signalbox/common/v1/errors.proto\x1a signalbox/models/v1/models.proto\x1a signalbox/policy/v1/policy.proto\"\xa4\x05\n" +
+	"\x1csignalbox/plan/v1/plan.proto\x12\x11signalbox.plan.v1\x1a\x1egoogle/protobuf/duration.proto\x1a signalbox/common/v1/common.proto\x1a signalbox/common/v1/errors.proto\x1a signalbox/models/v1/models.proto\x1a signalbox/policy/v1/policy.proto\"\xf5\x05\n" +
 	"\rExecutionPlan\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1d\n" +
 	"\n" +
@@ -602,7 +673,8 @@ const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\x04mode\x18\x05 \x01(\x0e2 .signalbox.plan.v1.ExecutionModeR\x04mode\x12C\n" +
 	"\fcapabilities\x18\x06 \x03(\x0e2\x1f.signalbox.models.v1.CapabilityR\fcapabilities\x12B\n" +
 	"\trequested\x18\a \x01(\v2$.signalbox.plan.v1.RequestedSelectorR\trequested\x121\n" +
-	"\x06target\x18\b \x01(\v2\x19.signalbox.plan.v1.TargetR\x06target\x12=\n" +
+	"\x06target\x18\b \x01(\v2\x19.signalbox.plan.v1.TargetR\x06target\x127\n" +
+	"\tfallbacks\x18\t \x03(\v2\x19.signalbox.plan.v1.TargetR\tfallbacks\x12=\n" +
 	"\brejected\x18\n" +
 	" \x03(\v2!.signalbox.plan.v1.RejectedTargetR\brejected\x124\n" +
 	"\x05retry\x18\x0f \x01(\v2\x1e.signalbox.plan.v1.RetryPolicyR\x05retry\x12#\n" +
@@ -610,36 +682,45 @@ const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\bfeatures\x18\x12 \x03(\x0e2\x1c.signalbox.policy.v1.FeatureR\bfeatures\x12@\n" +
 	"\n" +
 	"incomplete\x18\x13 \x01(\x0e2 .signalbox.common.v1.ErrorReasonR\n" +
-	"incomplete\"E\n" +
+	"incomplete\x12\x16\n" +
+	"\x06strict\x18\x14 \x01(\bR\x06strict\"E\n" +
 	"\x11RequestedSelector\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1a\n" +
-	"\bprovider\x18\x02 \x01(\tR\bprovider\"\xe5\x01\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\"\xb4\x02\n" +
 	"\x06Target\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12#\n" +
 	"\rprovider_type\x18\x02 \x01(\tR\fproviderType\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x14\n" +
 	"\x05alias\x18\x04 \x01(\tR\x05alias\x12!\n" +
 	"\fsame_dialect\x18\x05 \x01(\bR\vsameDialect\x12K\n" +
-	"\x0fparameter_rules\x18\x06 \x03(\x0e2\".signalbox.models.v1.ParameterRuleR\x0eparameterRules\"\x97\x01\n" +
+	"\x0fparameter_rules\x18\x06 \x03(\x0e2\".signalbox.models.v1.ParameterRuleR\x0eparameterRules\x12\x1a\n" +
+	"\bemulated\x18\a \x01(\bR\bemulated\x121\n" +
+	"\x06losses\x18\b \x03(\v2\x19.signalbox.common.v1.LossR\x06losses\"\x97\x01\n" +
 	"\x0eRejectedTarget\x121\n" +
 	"\x06target\x18\x01 \x01(\v2\x19.signalbox.plan.v1.TargetR\x06target\x12:\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\".signalbox.plan.v1.RejectionReasonR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xb3\x02\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\x83\x03\n" +
 	"\vRetryPolicy\x12!\n" +
 	"\fmax_attempts\x18\x01 \x01(\x05R\vmaxAttempts\x12:\n" +
 	"\vmax_backoff\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"maxBackoff\x12G\n" +
 	"\x12first_byte_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x10firstByteTimeout\x12<\n" +
 	"\fidle_timeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x12>\n" +
-	"\rtotal_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\ftotalTimeout*h\n" +
+	"\rtotal_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\ftotalTimeout\x12-\n" +
+	"\x04hold\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04hold\x12\x1f\n" +
+	"\vhold_tokens\x18\a \x01(\x05R\n" +
+	"holdTokens*h\n" +
 	"\rExecutionMode\x12\x1e\n" +
 	"\x1aEXECUTION_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19EXECUTION_MODE_TRANSLATED\x10\x01\x12\x18\n" +
-	"\x14EXECUTION_MODE_LOCAL\x10\x06*y\n" +
+	"\x14EXECUTION_MODE_LOCAL\x10\x06*\xd4\x01\n" +
 	"\x0fRejectionReason\x12 \n" +
-	"\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
+	"\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19REJECTION_REASON_NO_MODEL\x10\x01\x12\"\n" +
 	"\x1eREJECTION_REASON_NO_CAPABILITY\x10\x02\x12 \n" +
-	"\x1cREJECTION_REASON_NOT_ALLOWED\x10\x03B\xc8\x01\n" +
+	"\x1cREJECTION_REASON_NOT_ALLOWED\x10\x03\x12\x1a\n" +
+	"\x16REJECTION_REASON_LOSSY\x10\x05\x12\x1e\n" +
+	"\x1aREJECTION_REASON_CONDITION\x10\x06B\xc8\x01\n" +
 	"\x15com.signalbox.plan.v1B\tPlanProtoP\x01Z>github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1;planv1\xa2\x02\x03SPX\xaa\x02\x11Signalbox.Plan.V1\xca\x02\x11Signalbox\\Plan\\V1\xe2\x02\x1dSignalbox\\Plan\\V1\\GPBMetadata\xea\x02\x13Signalbox::Plan::V1b\x06proto3"
 
 var (
@@ -669,7 +750,8 @@ var file_signalbox_plan_v1_plan_proto_goTypes = []any{
 	(v1.Feature)(0),             // 9: signalbox.policy.v1.Feature
 	(v12.ErrorReason)(0),        // 10: signalbox.common.v1.ErrorReason
 	(v11.ParameterRule)(0),      // 11: signalbox.models.v1.ParameterRule
-	(*durationpb.Duration)(nil), // 12: google.protobuf.Duration
+	(*v12.Loss)(nil),            // 12: signalbox.common.v1.Loss
+	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
 }
 var file_signalbox_plan_v1_plan_proto_depIdxs = []int32{
 	7,  // 0: signalbox.plan.v1.ExecutionPlan.operation:type_name -> signalbox.policy.v1.Operation
@@ -677,22 +759,25 @@ var file_signalbox_plan_v1_plan_proto_depIdxs = []int32{
 	8,  // 2: signalbox.plan.v1.ExecutionPlan.capabilities:type_name -> signalbox.models.v1.Capability
 	3,  // 3: signalbox.plan.v1.ExecutionPlan.requested:type_name -> signalbox.plan.v1.RequestedSelector
 	4,  // 4: signalbox.plan.v1.ExecutionPlan.target:type_name -> signalbox.plan.v1.Target
-	5,  // 5: signalbox.plan.v1.ExecutionPlan.rejected:type_name -> signalbox.plan.v1.RejectedTarget
-	6,  // 6: signalbox.plan.v1.ExecutionPlan.retry:type_name -> signalbox.plan.v1.RetryPolicy
-	9,  // 7: signalbox.plan.v1.ExecutionPlan.features:type_name -> signalbox.policy.v1.Feature
-	10, // 8: signalbox.plan.v1.ExecutionPlan.incomplete:type_name -> signalbox.common.v1.ErrorReason
-	11, // 9: signalbox.plan.v1.Target.parameter_rules:type_name -> signalbox.models.v1.ParameterRule
-	4,  // 10: signalbox.plan.v1.RejectedTarget.target:type_name -> signalbox.plan.v1.Target
-	1,  // 11: signalbox.plan.v1.RejectedTarget.reason:type_name -> signalbox.plan.v1.RejectionReason
-	12, // 12: signalbox.plan.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	12, // 13: signalbox.plan.v1.RetryPolicy.first_byte_timeout:type_name -> google.protobuf.Duration
-	12, // 14: signalbox.plan.v1.RetryPolicy.idle_timeout:type_name -> google.protobuf.Duration
-	12, // 15: signalbox.plan.v1.RetryPolicy.total_timeout:type_name -> google.protobuf.Duration
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	4,  // 5: signalbox.plan.v1.ExecutionPlan.fallbacks:type_name -> signalbox.plan.v1.Target
+	5,  // 6: signalbox.plan.v1.ExecutionPlan.rejected:type_name -> signalbox.plan.v1.RejectedTarget
+	6,  // 7: signalbox.plan.v1.ExecutionPlan.retry:type_name -> signalbox.plan.v1.RetryPolicy
+	9,  // 8: signalbox.plan.v1.ExecutionPlan.features:type_name -> signalbox.policy.v1.Feature
+	10, // 9: signalbox.plan.v1.ExecutionPlan.incomplete:type_name -> signalbox.common.v1.ErrorReason
+	11, // 10: signalbox.plan.v1.Target.parameter_rules:type_name -> signalbox.models.v1.ParameterRule
+	12, // 11: signalbox.plan.v1.Target.losses:type_name -> signalbox.common.v1.Loss
+	4,  // 12: signalbox.plan.v1.RejectedTarget.target:type_name -> signalbox.plan.v1.Target
+	1,  // 13: signalbox.plan.v1.RejectedTarget.reason:type_name -> signalbox.plan.v1.RejectionReason
+	13, // 14: signalbox.plan.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	13, // 15: signalbox.plan.v1.RetryPolicy.first_byte_timeout:type_name -> google.protobuf.Duration
+	13, // 16: signalbox.plan.v1.RetryPolicy.idle_timeout:type_name -> google.protobuf.Duration
+	13, // 17: signalbox.plan.v1.RetryPolicy.total_timeout:type_name -> google.protobuf.Duration
+	13, // 18: signalbox.plan.v1.RetryPolicy.hold:type_name -> google.protobuf.Duration
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_plan_v1_plan_proto_init() }

@@ -35,6 +35,9 @@ const (
 	Feature_FEATURE_UNSPECIFIED Feature = 0
 	// Reads the request's meaning: which abilities of a model it asks for.
 	Feature_FEATURE_SEMANTICS Feature = 1
+	// Resolves routes: names of the configuration that stand for ordered or weighted
+	// targets.
+	Feature_FEATURE_ALIASES Feature = 2
 	// May change the request, as the parameter rules of the model card and the
 	// metering of streams do.
 	Feature_FEATURE_PATCHING Feature = 4
@@ -43,6 +46,9 @@ const (
 	// Replies as a stream. Follows from the RPC; never in its policy, only in
 	// plans.
 	Feature_FEATURE_STREAMING Feature = 7
+	// May keep the reply, so that it can be asked for later: in the gateway's store
+	// where the provider keeps none. In plans only where the request asks for it.
+	Feature_FEATURE_STORAGE Feature = 9
 )
 
 // Enum value maps for Feature.
@@ -50,16 +56,20 @@ var (
 	Feature_name = map[int32]string{
 		0: "FEATURE_UNSPECIFIED",
 		1: "FEATURE_SEMANTICS",
+		2: "FEATURE_ALIASES",
 		4: "FEATURE_PATCHING",
 		5: "FEATURE_USAGE",
 		7: "FEATURE_STREAMING",
+		9: "FEATURE_STORAGE",
 	}
 	Feature_value = map[string]int32{
 		"FEATURE_UNSPECIFIED": 0,
 		"FEATURE_SEMANTICS":   1,
+		"FEATURE_ALIASES":     2,
 		"FEATURE_PATCHING":    4,
 		"FEATURE_USAGE":       5,
 		"FEATURE_STREAMING":   7,
+		"FEATURE_STORAGE":     9,
 	}
 )
 
@@ -96,8 +106,12 @@ type Operation int32
 const (
 	// Not set. A server refuses to start with it.
 	Operation_OPERATION_UNSPECIFIED Operation = 0
-	// Chat completions.
+	// Chat completions, and what is stored of them.
 	Operation_OPERATION_CHAT Operation = 1
+	// Responses and conversations, and what is stored of them.
+	Operation_OPERATION_RESPONSES Operation = 2
+	// Embeddings.
+	Operation_OPERATION_EMBEDDINGS Operation = 3
 	// The list of models.
 	Operation_OPERATION_MODELS Operation = 4
 	// Plans, explained without being executed.
@@ -111,6 +125,8 @@ var (
 	Operation_name = map[int32]string{
 		0: "OPERATION_UNSPECIFIED",
 		1: "OPERATION_CHAT",
+		2: "OPERATION_RESPONSES",
+		3: "OPERATION_EMBEDDINGS",
 		4: "OPERATION_MODELS",
 		8: "OPERATION_PLAN",
 		9: "OPERATION_ADMIN",
@@ -118,6 +134,8 @@ var (
 	Operation_value = map[string]int32{
 		"OPERATION_UNSPECIFIED": 0,
 		"OPERATION_CHAT":        1,
+		"OPERATION_RESPONSES":   2,
+		"OPERATION_EMBEDDINGS":  3,
 		"OPERATION_MODELS":      4,
 		"OPERATION_PLAN":        8,
 		"OPERATION_ADMIN":       9,
@@ -161,23 +179,36 @@ const (
 	Scope_SCOPE_ANY Scope = 1
 	// Chat completions.
 	Scope_SCOPE_CHAT Scope = 2
+	// Responses and conversations.
+	Scope_SCOPE_RESPONSES Scope = 3
+	// Embeddings.
+	Scope_SCOPE_EMBEDDINGS Scope = 4
 	// Reading everything that administration shows.
 	Scope_SCOPE_ADMIN_READ Scope = 8
+	// Naming stored objects by the provider's own ids, whoever owns them. Asked
+	// beside the scope of the RPC, only when such an id is used.
+	Scope_SCOPE_RAW_IDS Scope = 10
 )
 
 // Enum value maps for Scope.
 var (
 	Scope_name = map[int32]string{
-		0: "SCOPE_UNSPECIFIED",
-		1: "SCOPE_ANY",
-		2: "SCOPE_CHAT",
-		8: "SCOPE_ADMIN_READ",
+		0:  "SCOPE_UNSPECIFIED",
+		1:  "SCOPE_ANY",
+		2:  "SCOPE_CHAT",
+		3:  "SCOPE_RESPONSES",
+		4:  "SCOPE_EMBEDDINGS",
+		8:  "SCOPE_ADMIN_READ",
+		10: "SCOPE_RAW_IDS",
 	}
 	Scope_value = map[string]int32{
 		"SCOPE_UNSPECIFIED": 0,
 		"SCOPE_ANY":         1,
 		"SCOPE_CHAT":        2,
+		"SCOPE_RESPONSES":   3,
+		"SCOPE_EMBEDDINGS":  4,
 		"SCOPE_ADMIN_READ":  8,
+		"SCOPE_RAW_IDS":     10,
 	}
 )
 
@@ -365,25 +396,33 @@ const file_signalbox_policy_v1_policy_proto_rawDesc = "" +
 	"\toperation\x18\x01 \x01(\x0e2\x1e.signalbox.policy.v1.OperationR\toperation\x120\n" +
 	"\x05scope\x18\x02 \x01(\x0e2\x1a.signalbox.policy.v1.ScopeR\x05scope\x128\n" +
 	"\bfeatures\x18\x03 \x03(\x0e2\x1c.signalbox.policy.v1.FeatureR\bfeatures\x125\n" +
-	"\x05audit\x18\x04 \x01(\x0e2\x1f.signalbox.policy.v1.AuditLevelR\x05audit*y\n" +
+	"\x05audit\x18\x04 \x01(\x0e2\x1f.signalbox.policy.v1.AuditLevelR\x05audit*\xa3\x01\n" +
 	"\aFeature\x12\x17\n" +
 	"\x13FEATURE_UNSPECIFIED\x10\x00\x12\x15\n" +
-	"\x11FEATURE_SEMANTICS\x10\x01\x12\x14\n" +
+	"\x11FEATURE_SEMANTICS\x10\x01\x12\x13\n" +
+	"\x0fFEATURE_ALIASES\x10\x02\x12\x14\n" +
 	"\x10FEATURE_PATCHING\x10\x04\x12\x11\n" +
 	"\rFEATURE_USAGE\x10\x05\x12\x15\n" +
-	"\x11FEATURE_STREAMING\x10\a*y\n" +
+	"\x11FEATURE_STREAMING\x10\a\x12\x13\n" +
+	"\x0fFEATURE_STORAGE\x10\t*\xac\x01\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x12\n" +
-	"\x0eOPERATION_CHAT\x10\x01\x12\x14\n" +
+	"\x0eOPERATION_CHAT\x10\x01\x12\x17\n" +
+	"\x13OPERATION_RESPONSES\x10\x02\x12\x18\n" +
+	"\x14OPERATION_EMBEDDINGS\x10\x03\x12\x14\n" +
 	"\x10OPERATION_MODELS\x10\x04\x12\x12\n" +
 	"\x0eOPERATION_PLAN\x10\b\x12\x13\n" +
-	"\x0fOPERATION_ADMIN\x10\t*S\n" +
+	"\x0fOPERATION_ADMIN\x10\t*\x91\x01\n" +
 	"\x05Scope\x12\x15\n" +
 	"\x11SCOPE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSCOPE_ANY\x10\x01\x12\x0e\n" +
 	"\n" +
-	"SCOPE_CHAT\x10\x02\x12\x14\n" +
-	"\x10SCOPE_ADMIN_READ\x10\b*X\n" +
+	"SCOPE_CHAT\x10\x02\x12\x13\n" +
+	"\x0fSCOPE_RESPONSES\x10\x03\x12\x14\n" +
+	"\x10SCOPE_EMBEDDINGS\x10\x04\x12\x14\n" +
+	"\x10SCOPE_ADMIN_READ\x10\b\x12\x11\n" +
+	"\rSCOPE_RAW_IDS\x10\n" +
+	"*X\n" +
 	"\n" +
 	"AuditLevel\x12\x1b\n" +
 	"\x17AUDIT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
