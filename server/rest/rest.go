@@ -166,6 +166,13 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	if openErr != nil {
 		return nil, nil, openErr
 	}
+	streaming, err := takeStream(r, route)
+	if err != nil {
+		return nil, nil, err
+	}
+	if streaming {
+		route = h.streaming(c, reply, route)
+	}
 	if err := checkQuery(r.URL.RawQuery, route); err != nil {
 		return nil, nil, err
 	}
@@ -173,13 +180,19 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	if err != nil {
 		return nil, nil, err
 	}
+	reply.note(body.message)
 	if route.stream != nil && wantsStream(body.message) {
-		route = route.stream
-		c.RPC = route.rpc
-		c.Policy = h.deps.Policies[route.rpc]
-		reply.stream, reply.usage = true, wantsUsage(body.message)
+		route = h.streaming(c, reply, route)
 	}
 	return body, route, nil
+}
+
+// streaming makes the call one of the streaming RPC at a route.
+func (h *Handler) streaming(c *call.Call, reply *reply, route *route) *route {
+	c.RPC = route.stream.rpc
+	c.Policy = h.deps.Policies[c.RPC]
+	reply.stream = true
+	return route.stream
 }
 
 // inner is the request as the generated handlers see it: no headers, the body
@@ -188,11 +201,14 @@ func (h *Handler) inner(ctx context.Context, r *http.Request, route *route, body
 	inner := r.WithContext(ctx)
 	inner.Header = http.Header{}
 	inner.Body = body
-	if route.streaming || !route.wild {
-		url := *r.URL
+	url := *r.URL
+	switch {
+	case !route.wild:
 		url.Path, url.RawPath = route.path, ""
-		inner.URL = &url
+	case route.streaming:
+		url.Path, url.RawPath = r.URL.Path+streamVerb, ""
 	}
+	inner.URL = &url
 	return inner
 }
 
@@ -232,8 +248,12 @@ func (h *Handler) routingError(ctx context.Context, mux *runtime.ServeMux, m run
 }
 
 // streamError ends a stream that broke after its first message: the marshaler
-// writes the status as an error event.
+// writes the status as an error event, where the stream has not told of it.
 func (h *Handler) streamError(ctx context.Context, err error) *status.Status {
 	c := call.From(ctx)
-	return c.Status(h.deps.Chain.Done(ctx, c, err))
+	failed := h.deps.Chain.Done(ctx, c, err)
+	if reply, ok := c.Edge.(*reply); ok {
+		reply.breakOff(failed)
+	}
+	return c.Status(failed)
 }
