@@ -37,6 +37,7 @@ type Object struct {
 	Key     string
 	escaped bool // whether the name needs escapes to be written
 	started bool
+	begin   int // offset of its brace
 	extra   int
 	unknown int
 	names   map[string]struct{} // in place of Decoder.unknown, when they are many
@@ -58,9 +59,15 @@ const (
 )
 
 // Start begins a document, which must be an object.
-func Start(src string, lim Limits, mode Mode) *Decoder {
-	d := start(src, lim, mode, 0)
-	if d.fault == nil && d.src[d.pos] != '{' {
+func Start(src string, lim Limits, mode Mode) *Decoder { return startWith('{', src, lim, mode, 0) }
+
+// StartArray begins a document, which must be an array.
+func StartArray(src string, lim Limits, mode Mode) *Decoder { return startWith('[', src, lim, mode, 0) }
+
+// startWith begins a document that must start with a bracket.
+func startWith(bracket byte, src string, lim Limits, mode Mode, depth int) *Decoder {
+	d := start(src, lim, mode, depth)
+	if d.fault == nil && d.src[d.pos] != bracket {
 		d.wrongRoot()
 	}
 	return d
@@ -125,10 +132,11 @@ func (d *Decoder) fail(kind Kind, offset int) {
 
 // Open begins the object at the current place; the caller knows that it is one.
 func (d *Decoder) Open() Object {
+	begin := d.pos
 	if d.fault == nil {
 		d.enter()
 	}
-	return Object{extra: len(d.extra), unknown: len(d.unknown)}
+	return Object{begin: begin, extra: len(d.extra), unknown: len(d.unknown)}
 }
 
 // enter steps into the container at the current place.
