@@ -13,6 +13,10 @@ import (
 var Type = Compatible(Quirks{ //nolint:gochecknoglobals // a row of builtin's table
 	Name:    "openai",
 	BaseURL: "https://api.openai.com/v1",
+
+	Embeddings:  true,
+	Responses:   AllResponses,
+	Completions: true,
 })
 
 // Quirks are what a compatible provider does differently. The zero value, with a
@@ -31,6 +35,16 @@ type Quirks struct {
 	// NoDone says that its streams may end without [DONE]: they are complete when
 	// every choice has its finish reason.
 	NoDone bool
+	// Embeddings says that it turns texts into vectors.
+	Embeddings bool
+	// FloatVectors says that it does not know base64.
+	FloatVectors bool
+	// Responses is how much it has of OpenAI's responses.
+	Responses Responses
+	// SparseEvents says that its streamed responses leave out that a part is added.
+	SparseEvents bool
+	// Completions says that it keeps chat completions that are made with `store`.
+	Completions bool
 }
 
 // Compatible is a type of provider that speaks OpenAI's dialect.
@@ -51,6 +65,7 @@ type Provider struct {
 	client      *upstream.Client
 	chat        upstream.Endpoint
 	models      upstream.Endpoint
+	places      places
 	header      http.Header // of each call
 	streamUsage bool
 }
@@ -59,6 +74,9 @@ var (
 	_ providers.Lister  = (*Provider)(nil)
 	_ providers.Chatter = (*Provider)(nil)
 )
+
+// places are where the calls beside chat completions go.
+type places struct{ embeddings, responses upstream.Endpoint }
 
 func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	baseURL := p.Config.GetBaseUrl()
@@ -93,13 +111,25 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	if o.models, err = client.Endpoint("models"); err != nil {
 		return nil, err
 	}
+	if o.places.embeddings, err = client.Endpoint("embeddings"); err != nil {
+		return nil, err
+	}
+	if o.places.responses, err = client.Endpoint(responsesPath); err != nil {
+		return nil, err
+	}
 	if v := p.Config.GetOrganization(); v != "" {
 		o.header["Openai-Organization"] = []string{v}
 	}
 	if v := p.Config.GetProject(); v != "" {
 		o.header["Openai-Project"] = []string{v}
 	}
-	return o, nil
+	responses := q.Responses
+	if native := p.Config.NativeResponses; native != nil && !*native {
+		responses = NoResponses
+	} else if native != nil && responses == NoResponses {
+		responses = StatelessResponses
+	}
+	return withAbilities(o, q.Embeddings, responses, q.Completions), nil
 }
 
 // authorize returns what attaches the key to a request.

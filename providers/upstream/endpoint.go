@@ -75,3 +75,18 @@ func (c *Client) Endpoint(segments ...string) (Endpoint, error) {
 	u.Path, u.RawPath = plain, target
 	return Endpoint{url: &u, target: target}, nil
 }
+
+// WithQuery is the endpoint with a query, beside the one that it has.
+func (e Endpoint) WithQuery(query url.Values) Endpoint {
+	if len(query) == 0 {
+		return e
+	}
+	u := *e.url
+	all := u.Query()
+	for name, values := range query {
+		all[name] = values
+	}
+	u.RawQuery = all.Encode()
+	path, _, _ := strings.Cut(e.target, "?")
+	return Endpoint{url: &u, target: path + "?" + u.RawQuery}
+}
