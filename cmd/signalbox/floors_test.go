@@ -31,7 +31,7 @@ var (
 		{"cmd"},
 	}}
 	server = house{dir: "server", rows: [][]string{
-		{"buffers", "call", "config", "storage"},                                     // vocabulary
+		{"buffers", "call", "config", "objectid", "storage"},                         // vocabulary
 		{"audit", "auth", "catalog", "certs", "storage/sqldb", "telemetry", "usage"}, // departments
 		{"plan"},                              // combinations
 		{"service", "rest"},                   // surface
