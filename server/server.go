@@ -162,6 +162,7 @@ func (s *Server) catalogParams() catalog.Params {
 	return catalog.Params{
 		Providers:       s.providers,
 		ProviderConfigs: s.params.Config.Message.GetProviders(),
+		Routes:          s.params.Config.Message.GetRoutes(),
 		Config:          s.params.Config.Message.GetCatalog(),
 		Dir:             filepath.Join(s.params.Config.Message.GetStorage().GetDataDir(), "models"),
 		ReadOnly:        false,
