@@ -16,6 +16,7 @@ func digest(message *configv1.Config) string {
 		Providers: message.GetProviders(),
 		Catalog:   &configv1.Catalog{Cards: message.GetCatalog().GetCards()},
 		Upstream:  message.GetUpstream(),
+		Routes:    message.GetRoutes(),
 	}
 	for _, key := range message.GetAuth().GetKeys() {
 		decisive.Auth.Keys = append(decisive.Auth.Keys, &configv1.Key{
