@@ -27,6 +27,8 @@ import (
 type ask struct {
 	id     string
 	stream bool
+	// model is the selector. Empty: a model that the test upstream has.
+	model string
 	// content is the user's words. Empty: "Hello".
 	content string
 	// change, if set, changes the request.
@@ -71,7 +73,11 @@ func (a ask) params() *chatv1.ChatCompletionParams {
 	if content == "" {
 		content = "Hello"
 	}
-	params := &chatv1.ChatCompletionParams{Model: model, Messages: []*chatv1.ChatMessage{{Role: "user", Content: &content}}}
+	selector := a.model
+	if selector == "" {
+		selector = model
+	}
+	params := &chatv1.ChatCompletionParams{Model: selector, Messages: []*chatv1.ChatMessage{{Role: "user", Content: &content}}}
 	if a.change != nil {
 		a.change(params)
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 )
@@ -11,7 +13,16 @@ import (
 // capabilities is what a request asks of a model, in the order of the numbers. The
 // messages are not looked into: they may be as long as a book, and a plan must not
 // cost more for it.
-func capabilities(params *chatv1.ChatCompletionParams) []modelsv1.Capability {
+func capabilities(params proto.Message) []modelsv1.Capability {
+	switch request := params.(type) {
+	case *chatv1.ChatCompletionParams:
+		return chatCapabilities(request)
+	default:
+		return nil
+	}
+}
+
+func chatCapabilities(params *chatv1.ChatCompletionParams) []modelsv1.Capability {
 	asked := []modelsv1.Capability{modelsv1.Capability_CAPABILITY_CHAT}
 	//nolint:staticcheck // clients still send the deprecated `functions`
 	if len(params.GetTools()) > 0 || hasTools(params.GetToolsJson()) || len(params.GetFunctions()) > 0 {

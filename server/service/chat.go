@@ -6,7 +6,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -38,15 +37,14 @@ type Chat struct {
 // NewChat returns the ChatService.
 func NewChat(deps ChatDeps) *Chat { return &Chat{deps: deps} }
 
-// CreateChatCompletion answers whole: provider, then count.
+// CreateChatCompletion answers whole.
 func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatCompletionRequest) (*chatv1.CreateChatCompletionResponse, error) {
 	c := call.From(ctx)
-	chatter, outgoing, err := s.outgoing(c, req.GetParams(), false)
-	if err != nil {
+	if err := checkStream(c, req.GetParams(), false); err != nil {
 		return nil, err
 	}
-	completion, err := chatter.ChatCompletion(ctx, outgoing)
-	s.count(c)
+	w := newWalk(c, req.GetParams(), s.deps.Meter)
+	completion, err := answer(ctx, w, s.deps.Chatters, providers.Chatter.ChatCompletion, empty)
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +56,14 @@ func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatC
 	return &chatv1.CreateChatCompletionResponse{Completion: completion, Info: c.Info()}, nil
 }
 
-// StreamChatCompletion answers piece by piece: provider, each chunk as it comes,
-// then count, then the facts.
+// StreamChatCompletion answers piece by piece: each chunk as it comes, then the facts.
 func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) error {
 	c := call.From(out.Context())
-	chatter, outgoing, err := s.outgoing(c, req.GetParams(), true)
-	if err != nil {
+	if err := checkStream(c, req.GetParams(), true); err != nil {
 		return err
 	}
-	upstream, err := chatter.StreamChatCompletion(out.Context(), outgoing)
+	w := newWalk(c, req.GetParams(), s.deps.Meter)
+	upstream, err := begin(out.Context(), w, s.deps.Chatters, providers.Chatter.StreamChatCompletion, shows)
 	if err != nil {
 		return err
 	}
@@ -75,7 +72,7 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 	if closed := upstream.Close(); err == nil {
 		err = closed
 	}
-	s.count(c)
+	w.count()
 	switch {
 	case err == nil && !shown:
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream ended without a chunk.")
@@ -121,47 +118,23 @@ func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreaming
 	}
 }
 
-// outgoing is the call as it goes to the plan's target.
-func (s *Chat) outgoing(c *call.Call, params *chatv1.ChatCompletionParams, stream bool) (providers.Chatter, *providers.ChatCall, error) {
-	if params.Stream != nil && params.GetStream() != stream {
-		return nil, nil, &failure.Error{
+// checkStream refuses a request that contradicts its RPC or its plan.
+func checkStream(c *call.Call, params *chatv1.ChatCompletionParams, stream bool) error {
+	switch {
+	case params.Stream != nil && params.GetStream() != stream:
+		return &failure.Error{
 			Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
 			Message: "`stream` contradicts the RPC; leave it unset.",
 			Param:   "stream",
 		}
-	}
-	if stream && !c.Has(policyv1.Feature_FEATURE_STREAMING) {
-		return nil, nil, &failure.Error{
+	case stream && !c.Has(policyv1.Feature_FEATURE_STREAMING):
+		return &failure.Error{
 			Reason:  commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION,
 			Message: "The plan of this call has no stream.",
 			Param:   "stream",
 		}
-	}
-	target := c.Plan.GetTarget()
-	chatter := s.deps.Chatters[target.GetProvider()]
-	if chatter == nil {
-		return nil, nil, fmt.Errorf("the plan's target %q is no chat provider", target.GetProvider())
-	}
-	c.Outcome.Admitted = time.Now()
-	return chatter, &providers.ChatCall{
-		Params:    params,
-		Target:    target,
-		Retry:     c.Plan.GetRetry(),
-		Patch:     c.Has(policyv1.Feature_FEATURE_PATCHING),
-		Meter:     c.Has(policyv1.Feature_FEATURE_USAGE),
-		RequestID: c.RequestID,
-		Exchange:  &c.Outcome.Exchange,
-	}, nil
-}
-
-// count meters what the provider said was used, if the plan says so.
-func (s *Chat) count(c *call.Call) {
-	exchange := &c.Outcome.Exchange
-	switch {
-	case !c.Has(policyv1.Feature_FEATURE_USAGE):
-		exchange.UsageJSON = "" // in the reply it stays
-	case exchange.UsageJSON != "":
-		c.Outcome.Usage = s.deps.Meter(exchange.UsageJSON)
+	default:
+		return nil
 	}
 }
 
