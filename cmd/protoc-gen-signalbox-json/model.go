@@ -16,6 +16,7 @@ import (
 // shapeless are the packages whose messages are never JSON of ours.
 var shapeless = []protoreflect.FullName{
 	"signalbox.config.v1",
+	"signalbox.objects.v1",
 	"signalbox.policy.v1",
 	"signalbox.wire.v1",
 }

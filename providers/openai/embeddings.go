@@ -22,14 +22,21 @@ var errNoVectors = errors.New("openai: embeddings without a vector")
 // gets: a quarter of the bytes, and no decimals to read.
 func (e embedder) Embed(ctx context.Context, c *providers.EmbedCall) (*embeddingsv1.EmbeddingList, error) {
 	p := codec.ShallowCopyEmbeddingParams(c.Params)
-	p.Model = c.Target.GetModel()
+	p.Model = e.o.site.name(c.Target.GetModel())
 	p.ExtraJson = without(without(p.ExtraJson, "model"), "encoding_format")
 	p.EncodingFormat = nil
 	if !e.o.quirks.FloatVectors {
 		form := "base64"
 		p.EncodingFormat = &form
 	}
-	s := outgoing(e.o, c, e.o.places.embeddings)
+	place := e.o.embeddings
+	if e.o.site.byModel() {
+		var err error
+		if place, err = e.o.endpoint(p.Model, "embeddings"); err != nil {
+			return nil, err
+		}
+	}
+	s := outgoing(e.o, c, place)
 	defer s.release()
 	s.encode(func(b []byte) []byte { return codec.AppendEmbeddingParams(b, p, wire.Request) }, &p.InputJson)
 	var list *embeddingsv1.EmbeddingList

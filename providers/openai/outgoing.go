@@ -72,7 +72,7 @@ func (s *sending) release() {
 
 // object is a call that concerns a stored object: no body, unless it is encoded.
 func object[P proto.Message](o *Provider, c *providers.Call[P], method string, query url.Values, path ...string) (*sending, error) {
-	place, err := o.client.Endpoint(path...)
+	place, err := o.resource(path...)
 	if err != nil {
 		return nil, err
 	}

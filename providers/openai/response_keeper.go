@@ -147,7 +147,7 @@ func (n counter) request(c *providers.ResponseCall, what string) (*sending, erro
 		return nil, err
 	}
 	p := codec.ShallowCopyResponseParams(c.Params)
-	model := c.Target.GetModel()
+	model := n.o.site.name(c.Target.GetModel())
 	p.Model, p.ExtraJson = &model, without(p.ExtraJson, "model")
 	s.encode(func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
 	return s, nil

@@ -54,7 +54,7 @@ func doResponse(ctx context.Context, o *Provider, s *sending) (*responsesv1.Resp
 // request makes what is sent of a call.
 func (r responder) request(c *providers.ResponseCall, stream bool) *sending {
 	p := codec.ShallowCopyResponseParams(c.Params)
-	model := c.Target.GetModel()
+	model := r.o.site.name(c.Target.GetModel())
 	p.Model = &model
 	p.ExtraJson = without(p.ExtraJson, "model")
 	switch {
@@ -64,7 +64,7 @@ func (r responder) request(c *providers.ResponseCall, stream bool) *sending {
 	case p.GetStream():
 		p.Stream = nil
 	}
-	s := outgoing(r.o, c, r.o.places.responses)
+	s := outgoing(r.o, c, r.o.responses)
 	s.encode(func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
 	return s
 }

@@ -30,9 +30,11 @@ type Input struct {
 // earlier is what a request goes on from.
 type earlier struct {
 	items []*responsesv1.Item // from the gateway's own store
-	// instance keeps the response or conversation of these upstream ids.
-	instance, response, conversation string
-	// kept is the conversation in the gateway's own store, which the reply is added to.
+	// response and conversation are the ids of what a provider keeps.
+	response, conversation string
+	// previous is the response in the gateway's own store.
+	previous string
+	// kept is the conversation in the gateway's own store, which the turn is added to.
 	kept string
 }
 

@@ -23,11 +23,12 @@ const (
 type Naming struct {
 	sealer          *objectid.Sealer
 	instance, owner string
-	known           map[string]string
+	// at is the place of the store's items: the object that they belong to.
+	at    string
+	known map[string]string
 }
 
-// NewNaming returns a Naming. The empty instance is the gateway's own store.
-func NewNaming(sealer *objectid.Sealer, instance, owner string) *Naming {
+func newNaming(sealer *objectid.Sealer, instance, owner string) *Naming {
 	return &Naming{sealer: sealer, instance: instance, owner: owner, known: make(map[string]string, 4)}
 }
 
@@ -39,12 +40,30 @@ func (n *Naming) id(prefix, id string) string {
 	if named, ok := n.known[id]; ok {
 		return named
 	}
-	if own := prefixOf(id); own != "" {
-		prefix = own
+	named := id
+	if _, err := n.sealer.Open(id, n.owner); err != nil {
+		if own := prefixOf(id); own != "" {
+			prefix = own
+		}
+		named = n.sealer.Seal(prefix, n.instance, n.owner, id)
 	}
-	named := n.sealer.Seal(prefix, n.instance, n.owner, id)
 	n.known[id] = named
 	return named
+}
+
+// item is the owner's id for an item.
+func (n *Naming) item(id string) string {
+	if n.at != "" {
+		id = *placed(&id, n.at)
+	}
+	return n.id(prefixItem, id)
+}
+
+// of says which response or conversation of the store the items belong to.
+func (n *Naming) of(at, id string) {
+	if n.instance == "" {
+		n.at = at + id
+	}
 }
 
 // prefixOf is how an upstream's id begins: "resp_", "chatcmpl-". Empty: with nothing
@@ -71,6 +90,14 @@ func (n *Naming) optional(prefix string, id *string) *string {
 	return &named
 }
 
+func (n *Naming) optionalItem(id *string) *string {
+	if id == nil || *id == "" {
+		return id
+	}
+	named := n.item(*id)
+	return &named
+}
+
 // ResponseID is the owner's id for a response.
 func (n *Naming) ResponseID(id string) string { return n.id(prefixResponse, id) }
 
@@ -79,12 +106,19 @@ func (n *Naming) Response(m *responsesv1.Response) {
 	if m == nil {
 		return
 	}
+	n.of(atResponse, m.GetId())
 	m.Id = n.id(prefixResponse, m.GetId())
 	m.PreviousResponseId = n.optional(prefixResponse, m.PreviousResponseId)
 	if m.Conversation != nil {
 		m.Conversation.Id = n.id(prefixConversation, m.Conversation.GetId())
 	}
 	n.Items(m.GetOutput())
+}
+
+// ItemsOf names items of a conversation.
+func (n *Naming) ItemsOf(conversation string, list []*responsesv1.Item) {
+	n.of(atConversation, conversation)
+	n.Items(list)
 }
 
 // Items names items.
@@ -96,7 +130,7 @@ func (n *Naming) Items(list []*responsesv1.Item) {
 
 // Item names an item.
 func (n *Naming) Item(item *responsesv1.Item) {
-	eachID(item, func(id *string) *string { return n.optional(prefixItem, id) })
+	eachID(item, n.optionalItem)
 }
 
 // eachID replaces the ids in an item by what change makes of them. A nil that it
@@ -135,19 +169,19 @@ func (n *Naming) Event(event *responsesv1.StreamEvent) {
 	case *responsesv1.StreamEvent_OutputItem:
 		n.Item(arm.OutputItem.GetItem())
 	case *responsesv1.StreamEvent_ContentPart:
-		arm.ContentPart.ItemId = n.id(prefixItem, arm.ContentPart.GetItemId())
+		arm.ContentPart.ItemId = n.item(arm.ContentPart.GetItemId())
 	case *responsesv1.StreamEvent_Delta:
-		arm.Delta.ItemId = n.optional(prefixItem, arm.Delta.ItemId)
+		arm.Delta.ItemId = n.optionalItem(arm.Delta.ItemId)
 	case *responsesv1.StreamEvent_Done:
-		arm.Done.ItemId = n.optional(prefixItem, arm.Done.ItemId)
+		arm.Done.ItemId = n.optionalItem(arm.Done.ItemId)
 	case *responsesv1.StreamEvent_ToolProgress:
-		arm.ToolProgress.ItemId = n.id(prefixItem, arm.ToolProgress.GetItemId())
+		arm.ToolProgress.ItemId = n.item(arm.ToolProgress.GetItemId())
 	case *responsesv1.StreamEvent_Annotation:
-		arm.Annotation.ItemId = n.id(prefixItem, arm.Annotation.GetItemId())
+		arm.Annotation.ItemId = n.item(arm.Annotation.GetItemId())
 	case *responsesv1.StreamEvent_PartialImage:
-		arm.PartialImage.ItemId = n.id(prefixItem, arm.PartialImage.GetItemId())
+		arm.PartialImage.ItemId = n.item(arm.PartialImage.GetItemId())
 	case *responsesv1.StreamEvent_ShellOutput:
-		arm.ShellOutput.ItemId = n.id(prefixItem, arm.ShellOutput.GetItemId())
+		arm.ShellOutput.ItemId = n.item(arm.ShellOutput.GetItemId())
 	}
 }
 
@@ -158,22 +192,24 @@ func (n *Naming) Conversation(m *conversationsv1.Conversation) {
 	}
 }
 
-// ItemList names the items of a page.
-func (n *Naming) ItemList(m *conversationsv1.ConversationItemList) {
+// ItemList names the items of a page of a conversation.
+func (n *Naming) ItemList(conversation string, m *conversationsv1.ConversationItemList) {
 	if m == nil {
 		return
 	}
+	n.of(atConversation, conversation)
 	n.Items(m.GetData())
-	m.FirstId, m.LastId = n.optional(prefixItem, m.FirstId), n.optional(prefixItem, m.LastId)
+	m.FirstId, m.LastId = n.optionalItem(m.FirstId), n.optionalItem(m.LastId)
 }
 
-// InputItems names the items of a page.
-func (n *Naming) InputItems(m *responsesv1.ListInputItemsResponse) {
+// InputItems names the items of a page of a response's input.
+func (n *Naming) InputItems(response string, m *responsesv1.ListInputItemsResponse) {
 	if m == nil {
 		return
 	}
+	n.of(atResponse, response)
 	n.Items(m.GetData())
-	m.FirstId, m.LastId = n.optional(prefixItem, m.FirstId), n.optional(prefixItem, m.LastId)
+	m.FirstId, m.LastId = n.optionalItem(m.FirstId), n.optionalItem(m.LastId)
 }
 
 // Completion names a chat completion.
