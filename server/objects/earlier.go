@@ -123,6 +123,9 @@ func (in *Input) AddTurn(ctx context.Context, response string, output []*respons
 	if err != nil {
 		return err
 	}
+	for _, item := range turn { // the caller may have said the same before
+		forgetID(item)
+	}
 	for _, item := range output {
 		item = clone(item)
 		in.keeper.place([]*responsesv1.Item{item}, response)

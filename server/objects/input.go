@@ -131,8 +131,11 @@ func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv
 // upstreamID is the id that the target knows an item by. Nil: it knows none. ours says
 // that it was an id of ours.
 func (in *Input) upstreamID(id *string, target *planv1.Target) (upstream *string, ours bool) {
-	if id == nil || *id == "" {
+	switch {
+	case id == nil || *id == "":
 		return id, false
+	case strings.Contains(*id, "@"): // of the store
+		return nil, true
 	}
 	ref, err := in.sealer.Open(*id, in.owner)
 	switch {

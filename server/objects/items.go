@@ -99,6 +99,18 @@ func itemID(item *responsesv1.Item) string {
 	return found
 }
 
+// forgetID takes an item's own id away.
+func forgetID(item *responsesv1.Item) {
+	first := true
+	eachID(item, func(id *string) *string {
+		if first {
+			first = false
+			return nil
+		}
+		return id
+	})
+}
+
 // itemPrefix is how ids of an item's kind begin.
 func itemPrefix(item *responsesv1.Item) string {
 	switch item.GetItem().(type) {

@@ -52,15 +52,23 @@ func (k *Keeper) responseObject(stored *objectsv1.StoredResponse) (*storage.Obje
 	}, nil
 }
 
-// storedItems are items as they are kept. One without an id gets one.
+// storedItems are items as they are kept. One without an id gets one, and so does one
+// whose id another one has.
 func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 	kept := make([]storage.Item, 0, len(items))
+	seen := make(map[string]bool, len(items))
 	for _, item := range items {
+		id := itemID(item)
+		if seen[id] {
+			forgetID(item)
+			id = itemID(item)
+		}
+		seen[id] = true
 		body, err := encode(item)
 		if err != nil {
 			return nil, err
 		}
-		kept = append(kept, storage.Item{ID: itemID(item), Body: body})
+		kept = append(kept, storage.Item{ID: id, Body: body})
 	}
 	return kept, nil
 }
