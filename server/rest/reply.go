@@ -32,6 +32,7 @@ const (
 type reply struct {
 	http.ResponseWriter
 	call   *call.Call
+	wishes wishes
 	lease  lease
 	gzip   *compressor // nil: the client takes none
 	stream bool
