@@ -26,6 +26,7 @@ func models(t *testing.T, configs ...*configv1.Provider) (*service.Models, *cata
 	c, err := catalog.New(catalog.Params{
 		Providers:       nil,
 		ProviderConfigs: configs,
+		Routes:          nil,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             "",
 		Metrics:         nil,
