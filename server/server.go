@@ -207,7 +207,6 @@ func (s *Server) openPlanner(context.Context) error {
 	}
 	s.planner = plan.New(plan.Params{
 		Catalog:      s.catalog,
-		Routes:       s.params.Config.Message.GetRoutes(),
 		Instances:    instances,
 		Upstream:     s.params.Config.Message.GetUpstream(),
 		ConfigDigest: s.params.Config.Digest,

@@ -23,12 +23,10 @@ import (
 	"github.com/signalbox-ai/signalbox/server/catalog"
 )
 
-// Params is what a Planner is made from. All members are required but Routes.
+// Params is what a Planner is made from. All members are required.
 type Params struct {
-	// Catalog knows the models.
+	// Catalog knows the models, and the routes.
 	Catalog *catalog.Catalog
-	// Routes are the names that stand for models.
-	Routes []*configv1.Route
 	// Instances says of each provider instance what it can do.
 	Instances map[string]Instance
 	// Upstream bounds upstream calls.
@@ -58,8 +56,8 @@ type Planner struct {
 
 // New returns a planner.
 func New(params Params) *Planner {
-	p := &Planner{params: params, retry: newPolicies(params.Upstream, nil), routes: make(map[string]*route, len(params.Routes))}
-	for _, configured := range params.Routes {
+	p := &Planner{params: params, retry: newPolicies(params.Upstream, nil), routes: map[string]*route{}}
+	for _, configured := range params.Catalog.Snapshot().Routes() { // all snapshots have the same
 		p.routes[configured.GetName()] = &route{config: configured, retry: newPolicies(params.Upstream, configured)}
 	}
 	return p

@@ -37,6 +37,7 @@ const (
 type reply struct {
 	http.ResponseWriter
 	call   *call.Call
+	wishes wishes
 	lease  lease
 	gzip   *compressor // nil: the client takes none
 	stream bool

@@ -116,16 +116,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := h.newCall(r)
-	ctx := call.With(r.Context(), c)
 	reply := newReply(w, r, c, h.gzip)
+	var wrong error
+	reply.wishes, wrong = readWishes(r.Header)
+	ctx, cancel := reply.wishes.bound(call.With(r.Context(), c), c.Start)
 	c.Edge = reply
 	defer func() {
+		defer cancel()
 		reply.close()
 		reply.lease.end(h.deps.Buffers)
 	}()
 
 	err := h.deps.Chain.Handle(ctx, c, func() error {
-		body, route, err := h.enter(ctx, reply, r, c)
+		body, route, err := h.enter(ctx, reply, r, c, wrong)
 		if err == nil {
 			h.mux.ServeHTTP(reply, h.inner(ctx, r, route, body))
 		}
@@ -149,8 +152,9 @@ func (h *Handler) guard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// enter finds the route, opens the call and decodes its body.
-func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *call.Call) (*body, *route, error) {
+// enter finds the route, opens the call and decodes its body. wrong is what the headers
+// have that cannot be read.
+func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *call.Call, wrong error) (*body, *route, error) {
 	route, refusal := h.routes.match(r)
 	if route != nil {
 		c.RPC = route.rpc
@@ -165,6 +169,9 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	}
 	if openErr != nil {
 		return nil, nil, openErr
+	}
+	if wrong != nil {
+		return nil, nil, wrong
 	}
 	streaming, err := takeStream(r, route)
 	if err != nil {
