@@ -127,6 +127,30 @@ func TestRecordedRoundTrip(t *testing.T) {
 	}
 }
 
+// TestRecordedRequestsExpand says that the typed form of a recorded request goes
+// upstream with the values that it came with.
+func TestRecordedRequestsExpand(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, doc := range documents(t) {
+		m := doc.make()
+		decode(t, doc.text, m)
+		if doc.mode.Replies() {
+			continue
+		}
+		n++
+		if err := expand(m); err != nil {
+			t.Errorf("%s: %v", doc.name, err)
+		}
+		for _, difference := range compare("", value(t, doc.text), value(t, encode(t, m, doc.mode))) {
+			t.Errorf("%s: %s", doc.name, difference)
+		}
+	}
+	if n == 0 {
+		t.Error("no requests")
+	}
+}
+
 // heldMembers are the members that have a field and stand in extra_json all the
 // same, over all recorded documents: explicit nulls, and values of a kind that
 // the field does not take.
