@@ -75,7 +75,7 @@ func (k *Keeper) DeleteConversation(ctx context.Context, owner, id string) error
 }
 
 // AddItems adds items to the end of a conversation, and returns them with their ids.
-func (k *Keeper) AddItems(ctx context.Context, owner, id string, items []*responsesv1.Item) ([]*responsesv1.Item, error) {
+func (k *Keeper) AddItems(ctx context.Context, owner, id string, items []*responsesv1.Item) (*conversationsv1.ConversationItemList, error) {
 	kept, err := storedItems(items)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,12 @@ func (k *Keeper) AddItems(ctx context.Context, owner, id string, items []*respon
 	if err := k.params.Store.AppendItems(ctx, owner, conversationKey(id), kept); err != nil {
 		return nil, fail(err)
 	}
-	return items, fail(k.params.Store.Touch(ctx, owner, conversationKey(id), k.expires(storage.ObjectConversation)))
+	if err := k.params.Store.Touch(ctx, owner, conversationKey(id), k.expires(storage.ObjectConversation)); err != nil {
+		return nil, fail(err)
+	}
+	list := &conversationsv1.ConversationItemList{Data: items}
+	list.FirstId, list.LastId = ends(items)
+	return list, nil
 }
 
 // ConversationItems is a page of the items of a conversation.

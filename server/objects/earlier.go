@@ -25,6 +25,9 @@ type Earlier struct {
 	raw bool
 }
 
+// Local says that the gateway's own store keeps it.
+func (e Earlier) Local() bool { return e.Kept && !e.raw && e.Instance == "" }
+
 // Find says where what a request goes on from is kept, by its id alone.
 func (k *Keeper) Find(params *responsesv1.ResponseParams, owner string, raw bool) (Earlier, error) {
 	conversation := params.GetConversation()

@@ -185,6 +185,14 @@ func (n *Naming) Event(event *responsesv1.StreamEvent) {
 	}
 }
 
+// Compaction names a compacted context, and what it is made of.
+func (n *Naming) Compaction(m *responsesv1.Compaction) {
+	if m != nil {
+		m.Id = n.id(prefixResponse, m.GetId())
+		n.Items(m.GetOutput())
+	}
+}
+
 // Conversation names a conversation.
 func (n *Naming) Conversation(m *conversationsv1.Conversation) {
 	if m != nil {
@@ -211,6 +219,9 @@ func (n *Naming) InputItems(response string, m *responsesv1.ListInputItemsRespon
 	n.Items(m.GetData())
 	m.FirstId, m.LastId = n.optionalItem(m.FirstId), n.optionalItem(m.LastId)
 }
+
+// CompletionID is the owner's id for a chat completion.
+func (n *Naming) CompletionID(id string) string { return n.id(prefixCompletion, id) }
 
 // Completion names a chat completion.
 func (n *Naming) Completion(m *chatv1.ChatCompletion) {

@@ -10,10 +10,12 @@ import (
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/auth"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/catalog"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 type capability = modelsv1.Capability
@@ -26,6 +28,8 @@ type derivation struct {
 	asked    asked
 	snapshot *catalog.Snapshot
 	route    *route // nil: the selector names none
+
+	earlier objects.Earlier // what a response goes on from
 
 	allowed bool    // the key names the route
 	weights []int64 // of the targets taken, where the route spreads by weight
@@ -110,6 +114,10 @@ func (d *derivation) consider(model catalog.Model, unmet string) {
 		Alias:          d.route.name(),
 		SameDialect:    instance.SameDialect,
 		ParameterRules: model.Card.GetParameterRules(),
+		Emulated:       d.asked.emulated(instance),
+	}
+	if target.GetEmulated() && d.asked.work.native != nil {
+		target.SameDialect = false
 	}
 	if instance.Losses != nil {
 		target.Losses = instance.Losses(d.asked.params, target)
@@ -125,6 +133,8 @@ func (d *derivation) consider(model catalog.Model, unmet string) {
 		d.reject(target, planv1.RejectionReason_REJECTION_REASON_CONDITION, unmet)
 	case !d.asked.work.done(instance) || len(known) > 0 && !slices.Contains(known, d.asked.work.ability):
 		d.reject(target, planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY, "The model "+d.asked.work.not+".")
+	case d.elsewhere(target):
+		d.reject(target, planv1.RejectionReason_REJECTION_REASON_CONDITION, "What the request goes on from is kept by another provider.")
 	case d.plan.GetStrict() && len(target.GetLosses()) > 0:
 		d.reject(target, planv1.RejectionReason_REJECTION_REASON_LOSSY, fmt.Sprintf("It cannot carry %q as it is asked.", target.GetLosses()[0].GetField()))
 	case d.plan.GetTarget() == nil:
@@ -179,6 +189,33 @@ func (d *derivation) spread() {
 	}
 }
 
+// goesOnFrom finds where what a response goes on from is kept.
+func (d *derivation) goesOnFrom() (err error) {
+	params, ok := d.asked.params.(*responsesv1.ResponseParams)
+	if !ok {
+		return nil
+	}
+	owner, raw := "/", true
+	if principal := d.question.Principal; principal != nil {
+		owner, raw = principal.Owner, principal.Holds(policyv1.Scope_SCOPE_RAW_IDS)
+	}
+	d.earlier, err = d.planner.params.Objects.Find(params, owner, raw)
+	return err
+}
+
+// elsewhere says whether what the request goes on from is kept where the target cannot
+// see it.
+func (d *derivation) elsewhere(target *planv1.Target) bool {
+	switch {
+	case !d.earlier.Kept || d.earlier.Local():
+		return false
+	case d.earlier.Instance == "":
+		return target.GetEmulated() // a provider's own id: its instance is not known
+	default:
+		return target.GetEmulated() || d.earlier.Instance != target.GetProvider()
+	}
+}
+
 // name is the route's name. Empty: there is none.
 func (r *route) name() string {
 	if r == nil {
@@ -209,10 +246,15 @@ func (d *derivation) inForce(feature policyv1.Feature) bool {
 	case policyv1.Feature_FEATURE_PATCHING:
 		return d.patches(d.plan.GetTarget()) || slices.ContainsFunc(d.plan.GetFallbacks(), d.patches)
 	case policyv1.Feature_FEATURE_STORAGE:
-		return false // chat completions are not kept
+		return d.keptHere(d.plan.GetTarget()) || slices.ContainsFunc(d.plan.GetFallbacks(), d.keptHere)
 	default:
 		return true
 	}
+}
+
+// keptHere says whether the gateway must keep what a target answers.
+func (d *derivation) keptHere(target *planv1.Target) bool {
+	return target != nil && d.asked.keptHere(d.planner.params.Instances[target.GetProvider()])
 }
 
 // patches says whether the request must change on its way to a target.
@@ -239,6 +281,11 @@ func (d *derivation) nobody() error {
 		failed.Reason = commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_ALLOWED
 		failed.Message = fmt.Sprintf("The key may not use the model %q.", model)
 	case planv1.RejectionReason_REJECTION_REASON_CONDITION:
+		if d.route == nil && d.elsewhere(nearest.GetTarget()) {
+			failed.Reason, failed.Param = commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT, d.earlier.Param
+			failed.Message = fmt.Sprintf("What %q names is kept by another provider than the model's.", d.earlier.Param)
+			break
+		}
 		failed.Reason = commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION
 		failed.Message = fmt.Sprintf("No target of the route %q is for such a request.", model)
 	case planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY:

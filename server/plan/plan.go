@@ -16,11 +16,14 @@ import (
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/catalog"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // Params is what a Planner is made from. All members are required.
@@ -29,6 +32,10 @@ type Params struct {
 	Catalog *catalog.Catalog
 	// Instances says of each provider instance what it can do.
 	Instances map[string]Instance
+	// Order are the instances' names, in the order of the configuration.
+	Order []string
+	// Objects tells by its id where an object is kept.
+	Objects *objects.Keeper
 	// Upstream bounds upstream calls.
 	Upstream *configv1.Upstream
 	// ConfigDigest stands in every plan.
@@ -37,8 +44,18 @@ type Params struct {
 
 // Instance is what a plan must know of a provider instance.
 type Instance struct {
+	// Type is the name of its type.
+	Type string
 	// Chats says that it answers chat completions.
 	Chats bool
+	// Responds says that it answers responses itself.
+	Responds bool
+	// Counts and Compacts say that it counts the tokens of an input, and compacts one.
+	Counts, Compacts bool
+	// Embeds says that it turns texts into vectors.
+	Embeds bool
+	// KeepsResponses, KeepsConversations and KeepsCompletions say what it keeps.
+	KeepsResponses, KeepsConversations, KeepsCompletions bool
 	// SameDialect says that it speaks OpenAI's dialect.
 	SameDialect bool
 	// StreamUsage says that its streams are asked for their usage.
@@ -103,8 +120,21 @@ func (p *Planner) Derive(q Question) (*planv1.ExecutionPlan, error) {
 		err = p.model(plan, q, chat(request.GetParams(), request.GetOptions(), false))
 	case *chatv1.StreamChatCompletionRequest:
 		err = p.model(plan, q, chat(request.GetParams(), request.GetOptions(), true))
+	case *responsesv1.CreateResponseRequest:
+		err = p.model(plan, q, response(request.GetParams(), request.GetOptions(), false))
+	case *responsesv1.StreamResponseRequest:
+		err = p.model(plan, q, response(request.GetParams(), request.GetOptions(), true))
+	case *responsesv1.CountInputTokensRequest:
+		err = p.model(plan, q, counting(request.GetParams(), request.GetOptions()))
+	case *responsesv1.CompactResponseRequest:
+		err = p.model(plan, q, compacting(request.GetParams(), request.GetOptions()))
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		err = p.model(plan, q, embedding(request.GetParams(), request.GetOptions()))
 	default:
 		plan.Features = slices.Clone(q.Policy.GetFeatures())
+		if s, ok := storedOf(q.Request); ok {
+			err = p.object(plan, q, s)
+		}
 	}
 	if failed := failure.As(err); failed != nil {
 		plan.Incomplete = failed.Reason
@@ -129,7 +159,10 @@ func (p *Planner) model(plan *planv1.ExecutionPlan, q Question, a asked) error {
 	if slices.Contains(q.Policy.GetFeatures(), policyv1.Feature_FEATURE_ALIASES) {
 		d.route = p.routes[a.model]
 	}
-	err := d.find()
+	err := d.goesOnFrom()
+	if err == nil {
+		err = d.find()
+	}
 	plan.Retry = d.policy()
 	plan.Features = d.features()
 	if err == nil && plan.Target == nil {

@@ -18,12 +18,17 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // ChatDeps is what chat completions need. All members are required.
 type ChatDeps struct {
 	// Chatters are the provider instances, by name.
 	Chatters map[string]providers.Chatter
+	// Keepers are those that keep chat completions.
+	Keepers map[string]providers.CompletionKeeper
+	// Objects keeps what no provider keeps.
+	Objects *objects.Keeper
 	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
 	Meter func(usageJSON string) *usagev1.TokenUsage
 }
@@ -49,6 +54,9 @@ func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatC
 		return nil, err
 	}
 	c.Outcome.FirstToken = time.Now()
+	if err := s.keeping(c, req.GetParams()).keep(ctx, completion); err != nil {
+		return nil, err
+	}
 	c.Outcome.End = commonv1.CallEnd_CALL_END_COMPLETED
 	for _, choice := range completion.GetChoices() {
 		noteFinish(c, choice.GetFinishReason())
@@ -67,7 +75,11 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 	if err != nil {
 		return err
 	}
-	shown, err := relay(c, upstream, out)
+	kept := s.keeping(c, req.GetParams())
+	shown, err := relay(c, upstream, out, kept)
+	if err == nil && shown {
+		err = kept.end(out.Context())
+	}
 	// Closing first: the last attempt's facts are whole only then.
 	if closed := upstream.Close(); err == nil {
 		err = closed
@@ -93,7 +105,7 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 
 // relay sends chunks on until the provider's end. It says whether the client was
 // sent anything.
-func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) (shown bool, err error) {
+func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse], kept *keeping) (shown bool, err error) {
 	for {
 		chunk, err := upstream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -102,6 +114,7 @@ func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreaming
 		if err != nil {
 			return shown, err
 		}
+		kept.chunk(chunk)
 		message := &chatv1.StreamChatCompletionResponse{Chunk: chunk}
 		if !shown {
 			c.Outcome.FirstToken = time.Now()

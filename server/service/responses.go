@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
@@ -27,6 +28,9 @@ type ResponsesDeps struct {
 	Responders map[string]providers.Responder
 	// ResponseKeepers are those that keep responses.
 	ResponseKeepers map[string]providers.ResponseKeeper
+	// TokenCounters and Compactors are those that count, and compact.
+	TokenCounters map[string]providers.TokenCounter
+	Compactors    map[string]providers.Compactor
 	// Objects keeps what no provider keeps.
 	Objects *objects.Keeper
 	// Background makes responses while nobody waits.
@@ -63,7 +67,7 @@ func (s *Responses) CreateResponse(ctx context.Context, req *responsesv1.CreateR
 		return &responsesv1.CreateResponseResponse{Response: response, Info: ended(c)}, nil
 	}
 	w := newWalk(c, req.GetParams(), s.deps.Meter)
-	response, err := answer(ctx, w, s.deps.Responders, turn.whole, noOutput)
+	response, err := answer(ctx, w, s.deps.Responders, fit(turn, providers.Responder.CreateResponse), noOutput)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (s *Responses) StreamResponse(req *responsesv1.StreamResponseRequest, out g
 		return s.follow(ctx, turn, req, sink)
 	}
 	w := newWalk(c, req.GetParams(), s.deps.Meter)
-	upstream, err := begin(ctx, w, s.deps.Responders, turn.stream, showsOutput)
+	upstream, err := begin(ctx, w, s.deps.Responders, fit(turn, providers.Responder.StreamResponse), showsOutput)
 	if err != nil {
 		return err
 	}
@@ -267,7 +271,12 @@ func mayUseRaw(c *call.Call) bool { return c.Principal.Holds(policyv1.Scope_SCOP
 
 // later says that the gateway itself makes the response in the background.
 func (t *turn) later() bool {
-	return t.params.GetBackground() && t.call.Plan.GetTarget().GetEmulated()
+	return t.params.GetBackground() && t.service.keeps(t.call.Plan.GetTarget())
+}
+
+// keeps says that the gateway, and not the target, keeps responses.
+func (s *Responses) keeps(target *planv1.Target) bool {
+	return target.GetEmulated() || s.deps.ResponseKeepers[target.GetProvider()] == nil
 }
 
 // fitted is a call as it goes to its target.
@@ -281,26 +290,8 @@ func (t *turn) fitted(ctx context.Context, c *providers.ResponseCall) (*provider
 	return &fitted, nil
 }
 
-// whole asks a provider for a whole response.
-func (t *turn) whole(r providers.Responder, ctx context.Context, c *providers.ResponseCall) (*responsesv1.Response, error) {
-	c, err := t.fitted(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return r.CreateResponse(ctx, c)
-}
-
-// stream asks a provider for a response in events.
-func (t *turn) stream(r providers.Responder, ctx context.Context, c *providers.ResponseCall) (providers.ResponseStream, error) {
-	c, err := t.fitted(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return r.StreamResponse(ctx, c)
-}
-
 // local says that the response is the gateway's own.
-func (t *turn) local() bool { return t.call.Target().GetEmulated() }
+func (t *turn) local() bool { return t.service.keeps(t.call.Target()) }
 
 // naming gives the ids of the target that answers.
 func (t *turn) naming() *objects.Naming {
