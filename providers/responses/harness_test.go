@@ -184,12 +184,12 @@ func alike(response *responsesv1.Response) *responsesv1.Response {
 func cut(random *rand.Rand, c *chatv1.ChatCompletion) []*chatv1.ChatCompletionChunk {
 	m := c.GetChoices()[0].GetMessage()
 	var deltas []*chatv1.ChatDelta
-	each := func(text *string, make func(piece *string) *chatv1.ChatDelta) {
+	each := func(text *string, delta func(piece *string) *chatv1.ChatDelta) {
 		if text == nil {
 			return
 		}
 		for _, piece := range split(random, *text) {
-			deltas = append(deltas, make(new(piece)))
+			deltas = append(deltas, delta(new(piece)))
 		}
 	}
 	deltas = append(deltas, &chatv1.ChatDelta{Role: new("assistant"), Content: new("")})
@@ -217,7 +217,7 @@ func cut(random *rand.Rand, c *chatv1.ChatCompletion) []*chatv1.ChatCompletionCh
 	}
 	for i, call := range m.GetToolCalls() {
 		first := proto.CloneOf(call)
-		first.Index = new(int32(i)) //nolint:gosec // few
+		first.Index = new(int32(i))
 		more := call.GetFunction().GetArguments() + call.GetCustom().GetInput()
 		if first.GetFunction() != nil {
 			first.Function.Arguments = new("")
