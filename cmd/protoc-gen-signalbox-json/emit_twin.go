@@ -16,7 +16,7 @@ func (f *file) expander(m *message) {
 	f.p("func Expand%s(m *%s, lim wire.Limits) error {", name, f.ident(m.GoIdent))
 	f.p("extra := m.ExtraJson")
 	for _, mem := range m.twins() {
-		f.expand(m, mem)
+		f.expand(mem)
 	}
 	for _, mem := range m.twins() {
 		for _, fd := range mem.parsed() {
@@ -28,7 +28,7 @@ func (f *file) expander(m *message) {
 }
 
 // expand writes the code that reads one twin into local variables.
-func (f *file) expand(m *message, mem *member) {
+func (f *file) expand(mem *member) {
 	var sets, attempts []string
 	brackets := ""
 	for _, fd := range mem.fields {

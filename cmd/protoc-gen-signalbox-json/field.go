@@ -153,6 +153,8 @@ func (f *field) supported() error {
 		return errors.New("optional enums are not supported")
 	case kind == protoreflect.FloatKind && f.list():
 		return nil
+	case kind == protoreflect.FloatKind:
+		return errors.New("float is for lists")
 	case !scalar && kind != protoreflect.EnumKind && kind != protoreflect.MessageKind:
 		return errors.New("the type " + kind.String() + " is not supported")
 	}

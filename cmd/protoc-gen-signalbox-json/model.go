@@ -147,7 +147,11 @@ func (m *model) message(pm *protogen.Message) (*message, error) {
 				return nil, fmt.Errorf("%s: %w", pf.Desc.Name(), err)
 			}
 			m.learn(pf)
-			if msg.union == nil || !msg.union.place(f) {
+			switch {
+			case msg.union != nil && msg.union.place(f):
+			case len(f.shape.GetTags()) > 0 || f.shape.GetUntyped() != "":
+				return nil, fmt.Errorf("%s: tags and untyped are for the arms of a union", pf.Desc.Name())
+			default:
 				msg.place(f)
 			}
 		}

@@ -21,10 +21,6 @@ const (
 	chunkText   = chunkFloats * floatBytes / 3 * 4
 )
 
-// vectors is base64 as OpenAI writes it: padded, and without the line breaks that
-// the JSON string cannot have.
-var vectors = base64.StdEncoding.Strict()
-
 // Floats reads an array of numbers, or base64. empty says whether the field may
 // stay unset for an empty list.
 func (d *Decoder) Floats(dst *[]float32, empty bool) bool {
@@ -172,7 +168,7 @@ func unpackFloats(text string) ([]float32, bool) {
 	for src := unsafe.Slice(unsafe.StringData(text), len(text)); len(src) > 0; {
 		part := src[:min(len(src), chunkText)]
 		src = src[len(part):]
-		n, err := vectors.Decode(buf[:], part)
+		n, err := base64.StdEncoding.Decode(buf[:], part)
 		if err != nil || n < len(buf) && len(src) > 0 {
 			return nil, false
 		}
@@ -180,7 +176,7 @@ func unpackFloats(text string) ([]float32, bool) {
 			out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(buf[i:])))
 		}
 	}
-	return out, true
+	return out, len(out)*floatBytes == size // line breaks, which the decoder passes over, are missing
 }
 
 // AppendFloats writes a vector as the mode says.
@@ -199,14 +195,14 @@ func AppendFloats(b []byte, v []float32, mode Mode) []byte {
 }
 
 func appendPacked(b []byte, v []float32) []byte {
-	b = append(slices.Grow(b, vectors.EncodedLen(len(v)*floatBytes)+2), '"')
+	b = append(slices.Grow(b, base64.StdEncoding.EncodedLen(len(v)*floatBytes)+2), '"')
 	var buf [chunkFloats * floatBytes]byte
 	for len(v) > 0 {
 		n := min(len(v), chunkFloats)
 		for i, x := range v[:n] {
 			binary.LittleEndian.PutUint32(buf[i*floatBytes:], math.Float32bits(x))
 		}
-		b = vectors.AppendEncode(b, buf[:n*floatBytes])
+		b = base64.StdEncoding.AppendEncode(b, buf[:n*floatBytes])
 		v = v[n:]
 	}
 	return append(b, '"')

@@ -1,9 +1,6 @@
 package wire_test
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,86 +9,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
-	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
-	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
-
-// document is one recorded JSON document.
-type document struct {
-	name string
-	text string
-	make func() proto.Message
-	mode wire.Mode
-}
-
-// documents returns everything in testdata/recorded.
-func documents(tb testing.TB) []document {
-	tb.Helper()
-	root, err := os.OpenRoot(filepath.Join("testdata", "recorded"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer root.Close()
-	var out []document
-	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(name, ".md") {
-			return err
-		}
-		out = append(out, read(tb, name)...)
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return out
-}
-
-// read returns the documents of one recorded file.
-func read(tb testing.TB, name string) []document {
-	tb.Helper()
-	switch base := filepath.Base(name); {
-	case base == "models.json":
-		return []document{{name, recorded(tb, name), func() proto.Message { return new(modelsv1.ListModelsResponse) }, wire.Reply}}
-	case strings.HasSuffix(base, "-error.json"):
-		inner, _ := wire.Member(recorded(tb, name), "error")
-		return []document{{name, inner, func() proto.Message { return new(commonv1.ApiError) }, wire.Reply}}
-	case strings.HasPrefix(base, "request_"):
-		return []document{{name, recorded(tb, name), func() proto.Message { return new(chatv1.ChatCompletionParams) }, wire.Request}}
-	case strings.HasSuffix(base, ".json"):
-		return []document{{name, recorded(tb, name), func() proto.Message { return new(chatv1.ChatCompletion) }, wire.Reply}}
-	default:
-		var out []document
-		for _, text := range payloads(tb, name) {
-			out = append(out, document{name, text, func() proto.Message { return new(chatv1.ChatCompletionChunk) }, wire.Reply})
-		}
-		return out
-	}
-}
-
-func recorded(tb testing.TB, name string) string {
-	tb.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "recorded", filepath.FromSlash(name)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
-}
-
-// payloads returns the documents of a recorded stream: one for each event of an
-// SSE stream, or one for each line.
-func payloads(tb testing.TB, name string) []string {
-	tb.Helper()
-	var out []string
-	for line := range strings.Lines(recorded(tb, name)) {
-		line = strings.TrimSpace(strings.TrimPrefix(line, "data:"))
-		if strings.HasPrefix(line, "{") {
-			out = append(out, line)
-		}
-	}
-	return out
-}
 
 func decode(tb testing.TB, text string, m proto.Message) {
 	tb.Helper()
@@ -134,6 +56,29 @@ var additions = []string{
 	"choices[].message.content=null",
 	"choices[].message.refusal=null",
 	"data[].created=0",
+
+	// Responses of other providers, and of OpenAI before it had these members.
+	"completed_at=null",
+	"error=null",
+	"incomplete_details=null",
+	"instructions=null",
+	"max_output_tokens=null",
+	"max_tool_calls=null",
+	"metadata={}",
+	"previous_response_id=null",
+	"prompt_cache_key=null",
+	"safety_identifier=null",
+	"temperature=null",
+	"tools=[]",
+	"top_p=null",
+	"usage=null",
+	"user=null",
+
+	"item.content[].logprobs=[]",
+	"logprobs=[]",
+	"output[].content[].logprobs=[]",
+	"part.logprobs=[]",
+	"sequence_number=0",
 }
 
 // dropped is the one member that is read as unset although it is not always
@@ -141,7 +86,7 @@ var additions = []string{
 const dropped = "-.usage=null"
 
 // recordedDocuments is how many documents testdata/recorded has.
-const recordedDocuments = 4890
+const recordedDocuments = 13984
 
 // TestRecordedRoundTrip says that a recorded document comes out as it went in,
 // by JSON and by protobuf: no value is lost or changed, and what is added is on a
@@ -162,6 +107,7 @@ func TestRecordedRoundTrip(t *testing.T) {
 		}
 		for _, difference := range compare("", value(t, doc.text), value(t, out)) {
 			addition, isAddition := strings.CutPrefix(difference, "+")
+			addition = strings.TrimPrefix(addition, "response.") // an event's response is one
 			if !isAddition && difference != dropped {
 				t.Errorf("%s: %s", doc.name, difference)
 			}
@@ -181,10 +127,35 @@ func TestRecordedRoundTrip(t *testing.T) {
 	}
 }
 
+// TestRecordedRequestsExpand says that the typed form of a recorded request goes
+// upstream with the values that it came with.
+func TestRecordedRequestsExpand(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, doc := range documents(t) {
+		m := doc.make()
+		decode(t, doc.text, m)
+		if doc.mode.Replies() {
+			continue
+		}
+		n++
+		if err := expand(m); err != nil {
+			t.Errorf("%s: %v", doc.name, err)
+		}
+		for _, difference := range compare("", value(t, doc.text), value(t, encode(t, m, doc.mode))) {
+			t.Errorf("%s: %s", doc.name, difference)
+		}
+	}
+	if n == 0 {
+		t.Error("no requests")
+	}
+}
+
 // heldMembers are the members that have a field and stand in extra_json all the
 // same, over all recorded documents: explicit nulls, and values of a kind that
 // the field does not take.
 var heldMembers = map[string]int{
+	"BuiltinToolItem.call_id=null":                8,
 	"ChatCompletion.metadata=object":              1, // empty
 	"ChatCompletion.system_fingerprint=null":      1,
 	"ChatCompletionChunk.object=string":           1, // empty, in Azure's first chunk
@@ -200,6 +171,14 @@ var heldMembers = map[string]int{
 	"ChoiceLogprobs.content=array":                1, // empty
 	"ChoiceLogprobs.refusal=array":                1, // empty
 	"CompletionUsage.prompt_tokens_details=null":  1,
+	"ContentPart.annotations=array":               5, // empty, before the type
+	"Item.other_json=x_search_call":               1,
+	"McpItem.approval_request_id=null":            7,
+	"McpItem.output=null":                         3,
+	"ReasoningItem.content=array":                 9, // empty
+	"ReasoningItem.encrypted_content=null":        3,
+	"Response.prompt_cache_retention=null":        118,
+	"ResponseTool.description=null":               8,
 }
 
 // TestExtraHoldsOnlyWhatNoFieldCanHold counts the members with a field in the
@@ -210,16 +189,27 @@ func TestExtraHoldsOnlyWhatNoFieldCanHold(t *testing.T) {
 	for _, doc := range documents(t) {
 		m := doc.make()
 		decode(t, doc.text, m)
-		if params, ok := m.(*chatv1.ChatCompletionParams); ok {
-			if err := codec.ExpandChatCompletionParams(params, wire.Limits{}); err != nil {
-				t.Fatalf("%s: %v", doc.name, err)
-			}
+		if err := expand(m); err != nil {
+			t.Fatalf("%s: %v", doc.name, err)
 		}
 		countHeld(t, m.ProtoReflect(), got)
 	}
 	for _, difference := range compare("", asValue(t, heldMembers), asValue(t, got)) {
 		t.Error(difference)
 	}
+}
+
+// expand makes the typed form of a request's deferred members.
+func expand(m proto.Message) error {
+	switch m := m.(type) {
+	case *chatv1.ChatCompletionParams:
+		return codec.ExpandChatCompletionParams(m, wire.Limits{})
+	case *responsesv1.ResponseParams:
+		return codec.ExpandResponseParams(m, wire.Limits{})
+	case *embeddingsv1.EmbeddingParams:
+		return codec.ExpandEmbeddingParams(m, wire.Limits{})
+	}
+	return nil
 }
 
 func asValue(tb testing.TB, v any) any {
@@ -238,6 +228,7 @@ func countHeld(tb testing.TB, m protoreflect.Message, counts map[string]int) {
 			}
 		}
 	}
+	countBeside(tb, m, counts)
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.IsMap() || f.Message() == nil:
@@ -250,6 +241,34 @@ func countHeld(tb testing.TB, m protoreflect.Message, counts map[string]int) {
 		}
 		return true
 	})
+}
+
+// countBeside counts what a union leaves to its arm, and the objects that no arm
+// takes.
+func countBeside(tb testing.TB, m protoreflect.Message, counts map[string]int) {
+	tb.Helper()
+	if !messageShape(m.Descriptor()).GetUnion() {
+		return
+	}
+	name := string(m.Descriptor().Name())
+	arm := m.WhichOneof(m.Descriptor().Oneofs().Get(0))
+	if arm.Message() == nil {
+		counts[name+".other_json="+m.Get(m.Descriptor().Fields().ByName("type")).String()]++
+		return
+	}
+	members, _ := value(tb, or(extraOf(m.Get(arm).Message()), "{}")).(map[string]any)
+	for member := range members {
+		if known(m.Descriptor(), member) {
+			counts[name+"."+member]++
+		}
+	}
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 func extraOf(m protoreflect.Message) string {

@@ -110,7 +110,9 @@ func (c Checker) Other(field, text, typ string, depth int, choose func(*Decoder)
 	d := start(text, Limits{MaxDepth: c.depth, MaxBytes: c.bytes}, Request, depth-1)
 	number, tag := choose(d)
 	d.pos = len(text)
-	d.finish()
+	if fault = d.finish(); fault != nil {
+		return fault.At(field)
+	}
 	switch {
 	case number != 0:
 		return &Error{Kind: WrongType, Path: field}

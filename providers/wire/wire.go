@@ -21,8 +21,8 @@ const (
 	// Reply is what a provider sends: members that OpenAI always sends are
 	// written even when nothing is known, as `emit_null` and `emit_empty` say.
 	Reply Mode = 1
-	// Base64Vectors, added to either, writes lists of floats as base64 of their
-	// bytes, and not as arrays of numbers. Both are read in every mode.
+	// Base64Vectors is added to either: lists of floats are then written as base64
+	// of their bytes, and not as arrays of numbers. Both are read in every mode.
 	Base64Vectors Mode = 2
 )
 
