@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,13 +18,21 @@ import (
 
 const recordings = "../wire/testdata/recorded"
 
-// recorded are the recorded files with an ending, by name.
+// recorded are the recorded files of chat completions with an ending, by name.
 func recorded(tb testing.TB, ending string) map[string]string {
+	tb.Helper()
+	return files(tb, ending, func(name string) bool {
+		return !slices.Contains([]string{"responses", "conversations", "embeddings"}, path.Base(path.Dir(name)))
+	})
+}
+
+// files are the recorded files with an ending that a filter takes, by name.
+func files(tb testing.TB, ending string, take func(name string) bool) map[string]string {
 	tb.Helper()
 	out := make(map[string]string)
 	err := fs.WalkDir(os.DirFS(recordings), ".", func(name string, entry fs.DirEntry, err error) error {
 		base := entry.Name()
-		if err != nil || entry.IsDir() || !strings.HasSuffix(base, ending) || base == "models.json" ||
+		if err != nil || entry.IsDir() || !strings.HasSuffix(base, ending) || base == "models.json" || !take(name) ||
 			strings.HasPrefix(base, "request_") || strings.HasSuffix(base, "-error.json") {
 			return err
 		}

@@ -128,9 +128,9 @@ func TestACallOfAFunctionThatStandsForACustomTool(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
 		`{\"input\":\"say \\\"x\\\"\"}`: `completed; custom_tool_call 1 c(say "x")`,
-		`{\"input\":`:                    `completed; custom_tool_call 1 c({"input":)`,
+		`{\"input\":`:                   `completed; custom_tool_call 1 c({"input":)`,
 		`{\"other\":1}`:                 `completed; custom_tool_call 1 c({"other":1})`,
-		``:                             `completed; custom_tool_call 1 c()`,
+		``:                              `completed; custom_tool_call 1 c()`,
 	} {
 		chunks := deltas(t, "tool_calls", `{"tool_calls":[{"index":0,"id":"1",`+named+`"c","arguments":""}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"`+arguments+`"}}]}`)
 		body := `{"input":"Hi","tools":[{"type":"custom","name":"c"}]}`
@@ -220,7 +220,9 @@ func TestStreamsThatDoNotBegin(t *testing.T) {
 		end  error
 		want func(error) bool
 	}{
-		{nil, func(err error) bool { return failure.As(err).Reason == commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY }},
+		{nil, func(err error) bool {
+			return failure.As(err).Reason == commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY
+		}},
 		{broken, func(err error) bool { return errors.Is(err, broken) }},
 		{context.Canceled, func(err error) bool { return errors.Is(err, context.Canceled) }},
 	} {

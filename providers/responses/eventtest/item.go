@@ -118,7 +118,7 @@ func (i *item) part(kind string, event *responsesv1.ContentPartEvent) error {
 		*list = append(*list, &part{opened: shown})
 		return nil
 	}
-	p, err := open(*list, at)
+	p, err := begun(*list, at)
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func (i *item) part(kind string, event *responsesv1.ContentPartEvent) error {
 	return nil
 }
 
-// open is the part of a place, which must have begun and not ended.
-func open(list []*part, at int) (*part, error) {
+// begun is the part of a place, which must have begun and not ended.
+func begun(list []*part, at int) (*part, error) {
 	if at < 0 || at >= len(list) {
 		return nil, fmt.Errorf("no part %d was added", at)
 	}
@@ -167,7 +167,7 @@ func (i *item) text(kind string, content, summary *int32) (*part, error) {
 	if list == nil {
 		return nil, errors.New("the text has no place")
 	}
-	p, err := open(*list, at)
+	p, err := begun(*list, at)
 	switch {
 	case err != nil:
 		return nil, err
@@ -196,7 +196,7 @@ func (i *item) whole(kind string, event *responsesv1.DoneEvent) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range []*string{event.Text, event.Refusal, event.Arguments, event.Input, event.Code} {
+	for _, text := range []*string{event.Text, event.Refusal, event.Arguments, event.Input, event.Code, event.Diff} {
 		if text != nil {
 			p.whole = true
 			if *text != p.text.String() {
@@ -211,9 +211,12 @@ func (i *item) whole(kind string, event *responsesv1.DoneEvent) error {
 }
 
 func (i *item) cite(event *responsesv1.AnnotationEvent) error {
-	p, err := open(i.content, int(event.GetContentIndex()))
+	p, err := begun(i.content, int(event.GetContentIndex()))
 	if err != nil {
 		return err
+	}
+	if p.whole {
+		return errors.New("the text has ended")
 	}
 	if int(event.GetAnnotationIndex()) != p.cited {
 		return fmt.Errorf("its place is %d, %d are there", event.GetAnnotationIndex(), p.cited)
