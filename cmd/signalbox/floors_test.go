@@ -53,6 +53,7 @@ var (
 // they themselves.
 var forTests = []string{
 	"providers/providertest",
+	"providers/responses/eventtest",
 	"server/servertest",
 	"server/storage/storagetest",
 }

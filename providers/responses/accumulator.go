@@ -52,6 +52,10 @@ func (a *Accumulator) Add(event *responsesv1.StreamEvent) {
 			at := a.item(delta.GetOutputIndex())
 			at.text(stem(event.GetType()), delta.GetContentIndex()+delta.GetSummaryIndex()).WriteString(delta.GetDelta())
 		}
+	case *responsesv1.StreamEvent_Done:
+		if done := arm.Done; done.OutputIndex != nil {
+			a.item(done.GetOutputIndex()).whole(event.GetType(), done)
+		}
 	case *responsesv1.StreamEvent_Annotation:
 		a.item(arm.Annotation.GetOutputIndex()).cite(arm.Annotation)
 	}
@@ -91,7 +95,7 @@ func (a *Accumulator) Response() *responsesv1.Response {
 	slices.SortStableFunc(a.items, func(x, y *growing) int { return int(x.index - y.index) })
 	for _, item := range a.items {
 		if item.item != nil {
-			response.Output = append(response.Output, item.whole())
+			response.Output = append(response.Output, item.message())
 		}
 	}
 	return response

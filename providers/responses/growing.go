@@ -27,7 +27,8 @@ type place struct {
 
 // stem is what an event's text is called.
 func stem(event string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(event, "response."), ".delta")
+	name, _, _ := strings.Cut(strings.TrimPrefix(event, "response."), ".")
+	return name
 }
 
 // text is the text of a place.
@@ -85,8 +86,19 @@ func (g *growing) cite(event *responsesv1.AnnotationEvent) {
 	}
 }
 
-// whole is the item with its texts, as far as they have come.
-func (g *growing) whole() *responsesv1.Item {
+// whole takes a text that is complete: some providers send no deltas.
+func (g *growing) whole(kind string, event *responsesv1.DoneEvent) {
+	for _, text := range []*string{event.Text, event.Refusal, event.Arguments, event.Input, event.Code} {
+		if text != nil {
+			at := g.text(stem(kind), event.GetContentIndex()+event.GetSummaryIndex())
+			at.Reset()
+			at.WriteString(*text)
+		}
+	}
+}
+
+// message is the item with its texts, as far as they have come.
+func (g *growing) message() *responsesv1.Item {
 	if g.done {
 		return proto.CloneOf(g.item)
 	}
