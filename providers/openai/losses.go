@@ -70,18 +70,21 @@ func (r *request) apply(p *chatv1.ChatCompletionParams, all []*rules) *rewritten
 	// The bytes are written by nobody until the buffer is given back.
 	out.head = unsafe.String(unsafe.SliceData(*r.buffer), len(*r.buffer)) //nolint:gosec // see above
 	for _, rules := range all {
-		out.rules, out.text = rules, out.head
-		out.head = out.value(out.head, rules.root)
-		if n := rules.root.members["messages"]; n != nil && out.messages != "" && rules.look(out.messages) {
-			out.text = out.messages
-			out.messages = out.value(out.messages, n)
-		}
-		if n := rules.root.members["tools"]; n != nil && out.tools != "" {
-			out.text = out.tools
-			out.tools = out.value(out.tools, n)
-		}
+		out.rules = rules
+		out.head = out.top(out.head, rules.root)
+		out.messages = out.member("messages", out.messages)
+		out.tools = out.member("tools", out.tools)
 	}
 	return out
+}
+
+// member applies the rules to a top member that the client gave as text.
+func (w *rewritten) member(name, text string) string {
+	n := w.root.members[name]
+	if n == nil || text == "" || !w.look(name, text) {
+		return text
+	}
+	return w.top(text, n)
 }
 
 // rewrite writes the body by the rules.
