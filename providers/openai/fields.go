@@ -31,13 +31,16 @@ type Field struct {
 	Since string
 	// Prefix limits the rest to texts with this beginning.
 	Prefix string
-	// Unless limits the rest to messages without a member of this name.
-	Unless string
 	// Same are the values that ask for what the provider does anyway, as JSON: they are
 	// left out, and nothing is lost.
 	Same []string
+	// Moot says that it tells the provider nothing that the rest does not: it is left
+	// out, and nothing is lost.
+	Moot bool
 	// Drop says that it is not sent.
 	Drop bool
+	// Unless keeps Drop from messages of which any has a member of this name.
+	Unless string
 	// Refuse says that the whole call is refused for it: without it, it would be
 	// another call.
 	Refuse bool
@@ -70,6 +73,36 @@ type Value struct {
 	Near bool
 }
 
+// defaults are the values, as JSON, that ask for what happens anyway.
+var defaults = map[string][]string{
+	"n":                   {"1"},
+	"logprobs":            {"false"},
+	"store":               {"false"},
+	"parallel_tool_calls": {"true"},
+	"tool_choice":         {`"auto"`},
+	"modalities":          {`["text"]`},
+	"service_tier":        {`"auto"`, `"default"`},
+	"verbosity":           {`"medium"`},
+	"frequency_penalty":   {"0"},
+	"presence_penalty":    {"0"},
+	"temperature":         {"1"},
+	"top_p":               {"1"},
+	"include_obfuscation": {"false"},
+	"detail":              {`"auto"`},
+	"strict":              {"false"},
+	"deferred":            {"false"},
+}
+
+// Without are the rows of members that are not sent: their paths, with spaces between
+// them.
+func Without(paths string) []Field {
+	var rows []Field
+	for path := range strings.FieldsSeq(paths) {
+		rows = append(rows, Field{Path: path, Drop: true, Same: defaults[path[strings.LastIndexByte(path, '.')+1:]]})
+	}
+	return rows
+}
+
 // node is an object of a request, or a member: what becomes of it and of its members.
 type node struct {
 	path    string
@@ -80,18 +113,14 @@ type node struct {
 
 // rules are Fields, ready to be applied.
 type rules struct {
-	title  string
-	root   *node
-	drops  map[string]bool // the top members that are never sent
-	quick  []string        // one of these texts is in messages that have anything to change
-	always bool            // messages are looked at whatever they have
+	title string
+	root  *node
+	drops map[string]bool // the top members that are never sent
 }
 
-// compile makes them ready for a version of the API. Empty: the newest.
+// compile makes them ready for a version of the API. Empty: the newest. Nil: requests go
+// through as they are.
 func (f Fields) compile(version string) *rules {
-	if len(f.Rows) == 0 && len(f.Only) == 0 { // most requests of most types go through untouched
-		return nil
-	}
 	r := &rules{title: f.Title, root: &node{}, drops: map[string]bool{}}
 	for path, names := range f.Only {
 		n := r.at(path)
@@ -99,7 +128,6 @@ func (f Fields) compile(version string) *rules {
 		for name := range strings.FieldsSeq(names) {
 			r.at(strings.TrimPrefix(path+"."+name, "."))
 		}
-		r.always = r.always || isBelow(path, "messages")
 	}
 	for _, field := range f.Rows {
 		if field.Since != "" {
@@ -112,15 +140,15 @@ func (f Fields) compile(version string) *rules {
 		if field.Drop && !strings.Contains(field.Path, ".") {
 			r.drops[field.Path] = true
 		}
-		if isBelow(field.Path, "messages") {
-			r.quick = append(r.quick, field.hints()...)
-		}
 	}
 	for _, field := range f.Rows {
 		r.yield(field.Path, field.As)
 		for _, v := range field.Values {
 			r.yield(field.Path, v.As)
 		}
+	}
+	if r.root.members == nil {
+		return nil
 	}
 	return r
 }
@@ -158,31 +186,6 @@ func (r *rules) at(path string) *node {
 	}
 	return n
 }
-
-// hints are texts of which one occurs where the row has anything to do.
-func (f *Field) hints() []string {
-	switch {
-	case f.Prefix != "":
-		return []string{f.Prefix}
-	case len(f.Values) > 0:
-		out := make([]string, 0, len(f.Values))
-		for _, v := range f.Values {
-			out = append(out, v.From)
-		}
-		return out
-	default:
-		return []string{`"` + f.Path[strings.LastIndexByte(f.Path, '.')+1:] + `"`}
-	}
-}
-
-// look says whether messages need to be looked at. A text with characters as numbers
-// may spell a name so, and is looked at.
-func (r *rules) look(messages string) bool {
-	return r.always || len(r.quick) > 0 && (strings.Contains(messages, `\u00`) ||
-		slices.ContainsFunc(r.quick, func(hint string) bool { return strings.Contains(messages, hint) }))
-}
-
-func isBelow(path, top string) bool { return path == top || strings.HasPrefix(path, top+".") }
 
 // older says whether a version is before a day. One that is no day is the newest.
 func older(version, day string) bool {

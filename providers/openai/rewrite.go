@@ -20,13 +20,19 @@ type rewriting struct {
 	refused *failure.Error
 }
 
+// top applies the rules of a node to a whole text.
+func (w *rewriting) top(text string, n *node) string {
+	w.text = text
+	return w.value(text, n)
+}
+
 // value applies the rules of a node to a value of any kind.
 func (w *rewriting) value(text string, n *node) string {
 	switch {
 	case n.members == nil && !n.only || text == "":
 		return text
 	case text[0] == '{':
-		return edit(text, wire.Members(text), func(p wire.Piece) (string, bool) { return w.member(text, p, n) })
+		return edit(text, wire.Members(text), func(p wire.Piece) (string, bool) { return w.piece(text, p, n) })
 	case text[0] == '[':
 		return edit(text, wire.Elements(text), func(p wire.Piece) (string, bool) { return w.value(p.Value, n), true })
 	default:
@@ -62,8 +68,8 @@ func edit(text string, pieces func(func(wire.Piece) bool), change func(wire.Piec
 	return string(append(out, text[len(text)-1]))
 }
 
-// member says what is sent of a member of an object: its text, or nothing.
-func (w *rewriting) member(object string, p wire.Piece, parent *node) (string, bool) {
+// piece says what is sent of a member of an object: its text, or nothing.
+func (w *rewriting) piece(object string, p wire.Piece, parent *node) (string, bool) {
 	whole := object[p.Begin:p.End]
 	n := parent.members[p.Key]
 	if n == nil {
@@ -73,16 +79,16 @@ func (w *rewriting) member(object string, p wire.Piece, parent *node) (string, b
 		return whole, !parent.only
 	}
 	f := n.field
-	if f == nil || !w.holds(f, p.Value) {
+	if f == nil || f.Prefix != "" && !strings.HasPrefix(p.Value, `"`+f.Prefix) {
 		return rename(whole, p, p.Key, w.value(p.Value, n)), true
 	}
 	switch {
-	case slices.Contains(f.Same, p.Value):
+	case f.Moot, slices.Contains(f.Same, p.Value):
 		return "", false
 	case f.Refuse && !saysNothing(p.Value):
 		w.refuse(n.path, f)
 		return "", false
-	case f.Drop:
+	case f.Drop && (f.Unless == "" || !strings.Contains(w.text, `"`+f.Unless+`"`)):
 		w.drop(n.path, p.Value, f)
 		return "", false
 	}
@@ -91,12 +97,6 @@ func (w *rewriting) member(object string, p wire.Piece, parent *node) (string, b
 		return "", false
 	}
 	return rename(whole, p, name, w.value(value, n)), true
-}
-
-// holds says whether a row is about a value.
-func (w *rewriting) holds(f *Field, value string) bool {
-	return (f.Prefix == "" || strings.HasPrefix(value, `"`+f.Prefix)) &&
-		(f.Unless == "" || !strings.Contains(w.text, `"`+f.Unless+`"`))
 }
 
 // spell returns the name and the value that a member is sent with.
