@@ -5,7 +5,11 @@ import (
 	"slices"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 )
+
+// gateway is who owns routes.
+const gateway = "signalbox"
 
 // routes are the names that stand for models. They do not change while the catalog
 // lives, so that all snapshots share them.
@@ -33,3 +37,28 @@ func (s *Snapshot) Route(name string) (*configv1.Route, bool) {
 
 // Routes returns all routes, in the order of the configuration. Read-only.
 func (s *Snapshot) Routes() []*configv1.Route { return s.routes.all }
+
+// MergeRoute is the entry of a route that stands for these models, in the order of its
+// targets: with the providers of all, and the abilities that all have of which any is
+// known. It is stale when all of them are.
+func MergeRoute(name string, models []Model) *modelsv1.Model {
+	merged := &modelsv1.Model{Id: name, OwnedBy: gateway, Stale: true}
+	known := false
+	for _, model := range models {
+		if !slices.Contains(merged.Providers, model.Provider) {
+			merged.Providers = append(merged.Providers, model.Provider)
+		}
+		merged.Stale = merged.GetStale() && model.Stale
+		abilities := model.Card.GetCapabilities()
+		switch {
+		case len(abilities) == 0:
+		case !known:
+			merged.Capabilities, known = slices.Clone(abilities), true
+		default:
+			merged.Capabilities = slices.DeleteFunc(merged.Capabilities, func(ability modelsv1.Capability) bool {
+				return !slices.Contains(abilities, ability)
+			})
+		}
+	}
+	return merged
+}
