@@ -13,6 +13,10 @@ func (f *file) checker(m *message) {
 	f.p("")
 	f.p("func check%s(c wire.Checker, m *%s, depth int) *wire.Error {", name, typ)
 	f.p("if m == nil {\nreturn nil\n}")
+	if m.union != nil {
+		f.unionChecks(m)
+		return
+	}
 	for _, mem := range m.members {
 		for _, fd := range mem.fields {
 			f.checkField(fd)
@@ -41,7 +45,11 @@ func (f *file) checkField(fd *field) {
 	case !fd.double():
 	case fd.list():
 		f.p("for i, v := range %s {", value)
-		f.p("if fault := c.Finite(\"\", v)"+fail+".AtIndex(%q, i)\n}\n}", field)
+		number := "v"
+		if fd.floats() {
+			number = "float64(v)"
+		}
+		f.p("if fault := c.Finite(\"\", %s)"+fail+".AtIndex(%q, i)\n}\n}", number, field)
 	case fd.Desc.IsMap():
 		f.p("for k, v := range %s {", value)
 		f.p("if fault := c.Finite(k, v)"+fail+".At(%q)\n}\n}", field)
@@ -57,16 +65,22 @@ func (f *file) checkExtra(m *message) {
 	f.p("return fault\n}\n}")
 }
 
-// parsed is the typed form of a deferred member.
-func (m *member) parsed() *field {
-	return m.find(func(f *field) bool { return f.list() && f.object() })
+// parsed are the typed forms of a deferred member.
+func (m *member) parsed() []*field {
+	var out []*field
+	for _, f := range m.fields {
+		if f.list() {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // twinned says what keeps a message from having deferred members.
 func (m *message) twinned() error {
 	for _, mem := range m.twins() {
-		if mem.parsed() == nil || !m.extra {
-			return fmt.Errorf("%s: a deferred field needs a list of messages with the same key, and extra_json", mem.key)
+		if len(mem.parsed()) == 0 || !m.extra {
+			return fmt.Errorf("%s: a deferred field needs a list with the same key, and extra_json", mem.key)
 		}
 	}
 	return nil

@@ -14,22 +14,42 @@ func (f *file) appender(m *message) {
 	f.p("// Append%s appends a message as JSON. Its JSON text must have passed Decode or", name)
 	f.p("// Check.")
 	f.p("func Append%s(b []byte, m *%s, mode wire.Mode) []byte {", name, typ)
-	f.p("if m == nil {\nm = new(%s)\n}", typ)
-	f.p("n := len(b)")
+	switch {
+	case m.union != nil:
+		f.unionAppender(m)
+	case m.transparent:
+		fd := m.members[0].fields[0]
+		f.p("b = append(b, '[')\n%s\nreturn b\n}", f.elements(fd, "m.Get"+fd.GoName+"()"))
+	case m.tag:
+		f.p("return rest%s(b, len(b), m, m.GetExtraJson(), mode, \"\")\n}", name)
+		f.armAppender(m)
+	default:
+		f.p("if m == nil {\nm = new(%s)\n}", typ)
+		f.p("n := len(b)")
+		f.object(m, "m.ExtraJson")
+	}
+	f.arms(m)
+}
+
+// object writes the code that writes all members, and those that no field holds,
+// which is the end of its function.
+func (f *file) object(m *message, extra string) {
+	name := m.GoIdent.GoName
 	if m.extra {
-		f.p("held := wire.Held(m.ExtraJson, bits%s)", name)
+		f.p("held := wire.Held(%s, bits%s)", extra, name)
 	}
 	for _, mem := range m.members {
 		f.appendMember(m, mem)
 	}
-	if m.extra {
-		f.p("extra := m.ExtraJson")
-		f.p("if held != 0 {\nextra = wire.Without(extra, held&set%s(m), bits%s)\n}", name, name)
-		f.p("return wire.Close(b, n, extra)\n}")
-	} else {
+	if !m.extra {
 		f.p("return wire.Close(b, n, \"\")\n}")
+		return
 	}
-	f.arms(m)
+	if extra != "extra" {
+		f.p("extra := %s", extra)
+	}
+	f.p("if held != 0 {\nextra = wire.Without(extra, held&set%s(m), bits%s)\n}", name, name)
+	f.p("return wire.Close(b, n, extra)\n}")
 }
 
 // always is the field of a member that is written even when it is zero, or nil.
@@ -58,26 +78,40 @@ func (f *file) appendMember(m *message, mem *member) {
 	for _, fd := range mem.fields {
 		cases = append(cases, fmt.Sprintf("if %s {\n%s\n}", set(fd), f.value(mem, fd)))
 	}
-	if empty := mem.emitEmpty(); empty != nil {
-		text := "[]"
-		if empty.Desc.IsMap() {
-			text = "{}"
-		}
-		cases = append(cases, otherwise(mem, free, text))
-	} else if mem.emitNull() {
-		cases = append(cases, otherwise(mem, free, "null"))
+	if empty, null := mem.emitEmpty(), mem.emitNull(); empty != nil {
+		cases = append(cases, otherwise(m, mem, empty, free))
+	} else if null != nil {
+		cases = append(cases, otherwise(m, mem, null, free))
 	}
 	f.p("%s", strings.Join(cases, " else "))
 }
 
-// otherwise returns the case that writes a fixed text for an unset member of a
-// reply.
-func otherwise(mem *member, free, text string) string {
-	cond := "mode == wire.Reply"
-	if free != "" {
-		cond += " && " + free
+// otherwise returns the case that writes what a field's options say of an unset
+// member.
+func otherwise(m *message, mem *member, fd *field, free string) string {
+	var conds []string
+	if !fd.shape.GetEmitInRequests() {
+		conds = append(conds, "mode.Replies()")
 	}
-	return fmt.Sprintf("if %s {\nb = append(b, `,%q:%s`...)\n}", cond, mem.key, text)
+	if len(fd.shape.GetEmitTypes()) > 0 {
+		conds = append(conds, "("+limit(m, fd)+")")
+	}
+	if free != "" {
+		conds = append(conds, free)
+	}
+	code := fmt.Sprintf("b = append(b, `,%q:%s`...)", mem.key, "null")
+	switch {
+	case fd.floats():
+		code = fmt.Sprintf("b = append(b, `,%q:`...)\nb = wire.AppendFloats(b, nil, mode)", mem.key)
+	case fd.shape.GetEmitEmpty() && fd.Desc.IsMap():
+		code = fmt.Sprintf("b = append(b, `,%q:{}`...)", mem.key)
+	case fd.shape.GetEmitEmpty():
+		code = fmt.Sprintf("b = append(b, `,%q:[]`...)", mem.key)
+	}
+	if len(conds) == 0 {
+		return "{\n" + code + "\n}"
+	}
+	return fmt.Sprintf("if %s {\n%s\n}", strings.Join(conds, " && "), code)
 }
 
 // appendAlways writes the code for a plain scalar.
@@ -148,9 +182,10 @@ func (f *file) value(mem *member, fd *field) string {
 	switch {
 	case fd.raw() || fd.deferred():
 		return open("") + "b = append(b, " + name + "...)"
+	case fd.floats():
+		return open("") + "b = wire.AppendFloats(b, " + name + ", mode)"
 	case fd.list():
-		return open("[") + fmt.Sprintf("for i, v := range %s {\nif i > 0 {\nb = append(b, ',')\n}\n%s\n}\nb = append(b, ']')",
-			name, f.scalar(fd, "v"))
+		return open("[") + f.elements(fd, name)
 	case fd.Desc.IsMap():
 		f.use(wireImport)
 		return open("{") + fmt.Sprintf("for i, k := range wire.Keys(%s) {\nif i > 0 {\nb = append(b, ',')\n}\n"+
@@ -162,6 +197,12 @@ func (f *file) value(mem *member, fd *field) string {
 	default:
 		return open("") + f.scalar(fd, name)
 	}
+}
+
+// elements returns the code that writes an array behind its bracket.
+func (f *file) elements(fd *field, list string) string {
+	return fmt.Sprintf("for i, v := range %s {\nif i > 0 {\nb = append(b, ',')\n}\n%s\n}\nb = append(b, ']')",
+		list, f.scalar(fd, "v"))
 }
 
 // scalar returns the code that writes one value: the field's own, an element of

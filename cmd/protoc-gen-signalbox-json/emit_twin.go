@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // expander writes the function that turns the twins of a message into their
 // typed form.
@@ -13,16 +16,37 @@ func (f *file) expander(m *message) {
 	f.p("func Expand%s(m *%s, lim wire.Limits) error {", name, f.ident(m.GoIdent))
 	f.p("extra := m.ExtraJson")
 	for _, mem := range m.twins() {
-		twin, typed := mem.twin(), mem.parsed()
-		f.p("%s, fault := wire.Expand(%q, m.%s, m.%s, &extra, lim, read%s)",
-			local(typed), mem.key, twin.GoName, typed.GoName, typed.Message.GoIdent.GoName)
-		f.p("if fault != nil {\nreturn fault\n}")
+		f.expand(mem)
 	}
 	for _, mem := range m.twins() {
-		f.p("m.%s, m.%s = %s, \"\"", mem.parsed().GoName, mem.twin().GoName, local(mem.parsed()))
+		for _, fd := range mem.parsed() {
+			f.p("m.%s = %s", fd.GoName, local(fd))
+		}
+		f.p("m.%s = \"\"", mem.twin().GoName)
 	}
 	f.p("m.ExtraJson = extra\nreturn nil\n}")
 }
+
+// expand writes the code that reads one twin into local variables.
+func (f *file) expand(mem *member) {
+	var sets, attempts []string
+	brackets := ""
+	for _, fd := range mem.fields {
+		if !fd.raw() && !fd.deferred() {
+			sets = append(sets, set(fd))
+		}
+	}
+	for _, fd := range mem.parsed() {
+		f.p("%s := m.%s", local(fd), fd.GoName)
+		attempts = append(attempts, fmt.Sprintf("func(d *wire.Decoder) bool { return %s }", f.list(fd, "&"+local(fd), "true")))
+		brackets += opening[(&field{Field: fd.Field, single: true}).kind()]
+	}
+	f.p("if fault := wire.Expand(%q, m.%s, %s, &extra, lim, %q,\n%s,\n); fault != nil {\nreturn fault\n}",
+		mem.key, mem.twin().GoName, strings.Join(sets, " || "), brackets, strings.Join(attempts, ",\n"))
+}
+
+// opening is the first character of a kind, as wire.Expand takes it.
+var opening = map[string]string{"object": "{", "array": "[", "string": `"`, "number": "0", "boolean": "tf"}
 
 // copier writes the shallow copy of a message.
 func (f *file) copier(m *message) {

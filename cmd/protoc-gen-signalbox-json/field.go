@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	wirev1 "github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1"
 )
 
 const (
@@ -29,11 +32,16 @@ func (f *field) key() string {
 func (f *field) raw() bool      { return f.shape.GetRaw() }
 func (f *field) deferred() bool { return f.shape.GetDeferred() }
 
-func (f *field) list() bool { return f.Desc.IsList() }
+func (f *field) list() bool { return f.Desc.IsList() && !f.single }
+
+// floats says whether the field is a vector.
+func (f *field) floats() bool { return f.list() && f.Desc.Kind() == protoreflect.FloatKind }
 
 // double says whether the field, an element or a value of it is a number that
 // may be infinite.
-func (f *field) double() bool { return f.element().Desc.Kind() == protoreflect.DoubleKind }
+func (f *field) double() bool {
+	return f.floats() || f.element().Desc.Kind() == protoreflect.DoubleKind
+}
 
 // kind is the JSON kind that the field takes, as a word of its own.
 func (f *field) kind() string {
@@ -43,6 +51,8 @@ func (f *field) kind() string {
 	case f.deferred():
 		return "text of an array"
 	case f.list():
+		return "array of " + (&field{Field: f.Field, single: true}).kind()
+	case f.transparent():
 		return "array"
 	case f.Desc.IsMap(), f.object():
 		return "object"
@@ -82,6 +92,15 @@ func (f *field) object() bool {
 	return f.Message != nil && !f.Desc.IsMap() && f.wellKnown() == ""
 }
 
+// transparent says whether the field, or each element, is a bare value.
+func (f *field) transparent() bool {
+	if !f.object() {
+		return false
+	}
+	shape, _ := proto.GetExtension(f.Message.Desc.Options(), wirev1.E_Message).(*wirev1.MessageShape)
+	return shape.GetTransparent()
+}
+
 func (f *field) checkedMessage(m *model) bool {
 	return f.object() && m.messages[f.Message.Desc.FullName()].checks()
 }
@@ -113,23 +132,29 @@ func (f *field) supported() error {
 	kind := f.element().Desc.Kind()
 	_, scalar := scalars[kind]
 	switch {
-	case len(f.shape.GetEmitTypes()) > 0 || len(f.shape.GetTags()) > 0:
-		return errors.New("emit_types and tags are for unions, which are not supported")
 	case f.raw() && f.deferred():
 		return errors.New("raw and deferred exclude each other")
-	case (f.raw() || f.deferred()) && (kind != protoreflect.StringKind || f.list() || f.presence() ||
+	case (f.raw() || f.deferred()) && (kind != protoreflect.StringKind || f.list() || f.presence() && f.arm() == nil ||
 		!strings.HasSuffix(string(f.Desc.Name()), "_json")):
 		return errors.New("a field of JSON text is a plain string whose name ends in _json")
+	case f.shape.GetEmitInRequests() && !f.shape.GetEmitNull() && !f.shape.GetEmitEmpty():
+		return errors.New("emit_in_requests goes with emit_null or emit_empty")
+	case len(f.shape.GetEmitTypes()) > 0 && !f.shape.GetEmitNull() && !f.shape.GetEmitEmpty():
+		return errors.New("emit_types goes with emit_null or emit_empty")
 	case f.shape.GetDecimalPoint() && kind != protoreflect.DoubleKind:
 		return errors.New("decimal_point is for doubles")
 	case f.Desc.IsMap() && (!scalar || f.Desc.MapKey().Kind() != protoreflect.StringKind):
 		return errors.New("maps are from strings to scalars")
-	case f.arm() != nil && !f.object():
+	case f.arm() != nil && !f.object() && f.Desc.Name() != otherField:
 		return errors.New("the arms of a oneof are messages")
 	case f.wellKnown() != "" && f.list():
 		return errors.New("lists of times are not supported")
 	case kind == protoreflect.EnumKind && f.presence():
 		return errors.New("optional enums are not supported")
+	case kind == protoreflect.FloatKind && f.list():
+		return nil
+	case kind == protoreflect.FloatKind:
+		return errors.New("float is for lists")
 	case !scalar && kind != protoreflect.EnumKind && kind != protoreflect.MessageKind:
 		return errors.New("the type " + kind.String() + " is not supported")
 	}
@@ -149,8 +174,8 @@ func (m *member) twin() *field {
 	return m.find((*field).deferred)
 }
 
-func (m *member) emitNull() bool {
-	return m.find(func(f *field) bool { return f.shape.GetEmitNull() }) != nil
+func (m *member) emitNull() *field {
+	return m.find(func(f *field) bool { return f.shape.GetEmitNull() })
 }
 
 func (m *member) emitEmpty() *field {

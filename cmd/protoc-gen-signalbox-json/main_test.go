@@ -19,6 +19,8 @@ import (
 
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	wirev1 "github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1"
@@ -102,10 +104,13 @@ func TestCodecIsUpToDate(t *testing.T) {
 	}
 }
 
-// custom is a file with one message `Custom` that imports what tests need.
+// custom is a file with a message `Custom`, and with what tests need beside it.
 func custom(message *wirev1.MessageShape, fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.FileDescriptorProto {
 	m := &descriptorpb.DescriptorProto{Name: proto.String("Custom"), Field: fields, Options: new(descriptorpb.MessageOptions)}
 	proto.SetExtension(m.Options, wirev1.E_Message, message)
+	if slices.ContainsFunc(fields, func(f *descriptorpb.FieldDescriptorProto) bool { return f.OneofIndex != nil }) {
+		m.OneofDecl = append(m.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String("arm")})
+	}
 	for i, f := range fields {
 		if f.Number == nil {
 			f.Number = proto.Int32(int32(i) + 20)
@@ -118,7 +123,7 @@ func custom(message *wirev1.MessageShape, fields ...*descriptorpb.FieldDescripto
 	return &descriptorpb.FileDescriptorProto{
 		Name: proto.String("signalbox/custom/v1/custom.proto"), Package: proto.String("signalbox.custom.v1"), Syntax: proto.String("proto3"),
 		Dependency:  []string{"signalbox/wire/v1/wire.proto", "signalbox/chat/v1/chat.proto", "google/protobuf/timestamp.proto", "google/protobuf/struct.proto"},
-		MessageType: []*descriptorpb.DescriptorProto{m},
+		MessageType: []*descriptorpb.DescriptorProto{m, payload("Payload", extra()), payload("Closed")},
 		Options:     &descriptorpb.FileOptions{GoPackage: proto.String("github.com/signalbox-ai/signalbox/gen/signalbox/custom/v1;customv1")},
 	}
 }
@@ -139,6 +144,40 @@ func of(name string, kind descriptorpb.FieldDescriptorProto_Type, typ string, sh
 
 func list(f *descriptorpb.FieldDescriptorProto) *descriptorpb.FieldDescriptorProto {
 	f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+	return f
+}
+
+// ofUnion is a file with one union, whose other_json is added.
+func ofUnion(fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.FileDescriptorProto {
+	return custom(&wirev1.MessageShape{Union: true}, append(fields, other())...)
+}
+
+// inOneof puts a field into the one oneof of the message.
+func inOneof(f *descriptorpb.FieldDescriptorProto) *descriptorpb.FieldDescriptorProto {
+	f.OneofIndex = proto.Int32(0)
+	return f
+}
+
+func toolArm(shape *wirev1.FieldShape) *descriptorpb.FieldDescriptorProto {
+	return inOneof(of("tool", object, ".signalbox.custom.v1.Payload", shape))
+}
+
+// payload is a message with a member `name`, and with other fields.
+func payload(name string, fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.DescriptorProto {
+	f := of("name", str, "", nil)
+	f.Number = proto.Int32(1)
+	return &descriptorpb.DescriptorProto{Name: proto.String(name), Field: append(fields, f)}
+}
+
+func other() *descriptorpb.FieldDescriptorProto {
+	f := inOneof(of("other_json", str, "", &wirev1.FieldShape{Raw: true}))
+	f.Number = proto.Int32(14)
+	return f
+}
+
+func extra() *descriptorpb.FieldDescriptorProto {
+	f := of("extra_json", str, "", nil)
+	f.Number = proto.Int32(15)
 	return f
 }
 
@@ -166,11 +205,27 @@ func TestRefusals(t *testing.T) {
 		file *descriptorpb.FileDescriptorProto
 		want string
 	}{
-		{"a union", custom(&wirev1.MessageShape{Union: true}), "unions and transparent messages are not supported"},
-		{"a transparent message", custom(&wirev1.MessageShape{Transparent: true}), "unions and transparent messages are not supported"},
-		{"tags", custom(nil, of("a", object, ".signalbox.chat.v1.ToolName", &wirev1.FieldShape{Tags: []string{"x"}})), "unions"},
-		{"emit_types", custom(nil, optional(of("a", str, "", &wirev1.FieldShape{EmitNull: true, EmitTypes: []string{"x"}}))), "unions"},
-		{"floats", custom(nil, list(of("a", float, "", nil))), "the type float is not supported"},
+		{"a union without a type", ofUnion(toolArm(nil)), "is `string type`"},
+		{"a union with an optional type", ofUnion(optional(of("type", str, "", nil)), toolArm(nil)), "is `string type`"},
+		{"a union without arms", ofUnion(of("type", str, "", nil)), "one oneof of arms"},
+		{"a union without other_json", custom(&wirev1.MessageShape{Union: true}, of("type", str, "", nil), toolArm(nil)), "has `string other_json = 14`"},
+		{"a union with a list of its own", ofUnion(of("type", str, "", nil), list(of("a", str, "", nil)), toolArm(nil)), "plain scalars"},
+		{"a union with extra_json", ofUnion(of("type", str, "", nil), extra(), toolArm(nil)), "neither extra_json"},
+		{"a union with an object", custom(&wirev1.MessageShape{Union: true, Object: "x"}, of("type", str, "", nil), toolArm(nil), other()), "neither extra_json"},
+		{"a type twice", ofUnion(of("type", str, "", nil), toolArm(&wirev1.FieldShape{Tags: []string{"x", "x"}})), "not its alone"},
+		{"an arm without extra_json", ofUnion(of("type", str, "", nil), inOneof(of("a", object, ".signalbox.custom.v1.Closed", nil))), "with extra_json"},
+		{"an arm with the union's member", ofUnion(of("type", str, "", nil), of("name", str, "", nil), toolArm(nil)), `a member "name" too`},
+		{"a scalar arm", ofUnion(of("type", str, "", nil), inOneof(of("a", str, "", nil))), "arms of a oneof are messages"},
+		{"tags outside of a union", custom(nil, of("a", object, ".signalbox.chat.v1.ToolName", &wirev1.FieldShape{Tags: []string{"x"}})), "arms of a union"},
+		{"untyped outside of a union", custom(nil, of("a", object, ".signalbox.chat.v1.ToolName", &wirev1.FieldShape{Untyped: "x"})), "arms of a union"},
+		{"emit_types without a type", custom(nil, optional(of("a", str, "", &wirev1.FieldShape{EmitNull: true, EmitTypes: []string{"x"}}))), "needs a `type`"},
+		{"emit_types of nothing", custom(nil, of("type", str, "", nil), optional(of("a", str, "", &wirev1.FieldShape{EmitTypes: []string{"x"}}))), "goes with emit_null"},
+		{"emit_in_requests of nothing", custom(nil, optional(of("a", str, "", &wirev1.FieldShape{EmitInRequests: true}))), "goes with emit_null"},
+		{"a transparent message without a field", custom(&wirev1.MessageShape{Transparent: true}), "a list of scalars"},
+		{"a transparent scalar", custom(&wirev1.MessageShape{Transparent: true}, of("a", str, "", nil)), "a list of scalars"},
+		{"a transparent list of messages", custom(&wirev1.MessageShape{Transparent: true}, list(of("a", object, ".signalbox.chat.v1.ToolName", nil))), "a list of scalars"},
+		{"a float", custom(nil, of("a", float, "", nil)), "float is for lists"},
+		{"two lists of one kind", custom(nil, list(of("a", i32, "", nil)), list(of("b", double, "", &wirev1.FieldShape{Key: "a"}))), "cannot be told apart"},
 		{"bytes", custom(nil, of("a", bytesT, "", nil)), "the type bytes is not supported"},
 		{"a Struct", custom(nil, of("a", object, ".google.protobuf.Struct", nil)), "google.protobuf.Struct is not ours"},
 		{"a list of times", custom(nil, list(of("a", object, ".google.protobuf.Timestamp", nil))), "lists of times"},
@@ -180,7 +235,7 @@ func TestRefusals(t *testing.T) {
 		{"raw that is no string", custom(nil, of("a_json", i32, "", &wirev1.FieldShape{Raw: true})), "ends in _json"},
 		{"optional raw", custom(nil, optional(of("a_json", str, "", &wirev1.FieldShape{Raw: true}))), "ends in _json"},
 		{"decimal_point of a string", custom(nil, of("a", str, "", &wirev1.FieldShape{DecimalPoint: true})), "decimal_point is for doubles"},
-		{"a twin of nothing", custom(nil, of("a_json", str, "", &wirev1.FieldShape{Deferred: true})), "needs a list of messages"},
+		{"a twin of nothing", custom(nil, of("a_json", str, "", &wirev1.FieldShape{Deferred: true})), "needs a list with the same key"},
 		{"extra_json with another number", custom(nil, of("extra_json", str, "", nil)), "string extra_json = 15"},
 		{"a plain field beside another", custom(nil, of("a", str, "", nil), optional(of("b", i32, "", &wirev1.FieldShape{Key: "a"}))), "cannot be told apart"},
 		{"two fields of one kind", custom(nil, optional(of("a", double, "", nil)), optional(of("b", i32, "", &wirev1.FieldShape{Key: "a"}))), "cannot be told apart"},

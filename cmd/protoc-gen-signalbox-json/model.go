@@ -48,6 +48,12 @@ type message struct {
 	request bool
 	// checked says whether it has JSON text or numbers to check, however deep.
 	checked bool
+	// transparent says whether it is the bare value of its only field.
+	transparent bool
+	// union is what a message has that its `type` tells apart. Nil: it is none.
+	union *union
+	// tag says whether it is an arm of a union, whose type is then a parameter.
+	tag bool
 }
 
 // member is a member of a JSON object, with the fields that take its kinds.
@@ -62,9 +68,14 @@ type member struct {
 type field struct {
 	*protogen.Field
 	shape *wirev1.FieldShape
+	// single makes a list stand for one of its elements.
+	single bool
 }
 
-const extraField = "extra_json"
+const (
+	extraField = "extra_json"
+	otherField = "other_json"
+)
 
 func newModel(plugin *protogen.Plugin) (*model, error) {
 	m := &model{
@@ -86,6 +97,9 @@ func newModel(plugin *protogen.Plugin) (*model, error) {
 		}
 	}
 	if err := m.unique(); err != nil {
+		return nil, err
+	}
+	if err := m.link(); err != nil {
 		return nil, err
 	}
 	m.markRequests(plugin)
@@ -114,10 +128,10 @@ func (m *model) add(src *source, messages []*protogen.Message) error {
 // message reads the shape of one message.
 func (m *model) message(pm *protogen.Message) (*message, error) {
 	shape, _ := proto.GetExtension(pm.Desc.Options(), wirev1.E_Message).(*wirev1.MessageShape)
-	if shape.GetUnion() || shape.GetTransparent() {
-		return nil, fmt.Errorf("unions and transparent messages are not supported")
+	msg := &message{Message: pm, object: shape.GetObject(), transparent: shape.GetTransparent()}
+	if shape.GetUnion() {
+		msg.union = new(union)
 	}
-	msg := &message{Message: pm, object: shape.GetObject()}
 	for _, pf := range pm.Fields {
 		f := &field{Field: pf}
 		f.shape, _ = proto.GetExtension(pf.Desc.Options(), wirev1.E_Field).(*wirev1.FieldShape)
@@ -133,7 +147,13 @@ func (m *model) message(pm *protogen.Message) (*message, error) {
 				return nil, fmt.Errorf("%s: %w", pf.Desc.Name(), err)
 			}
 			m.learn(pf)
-			msg.place(f)
+			switch {
+			case msg.union != nil && msg.union.place(f):
+			case len(f.shape.GetTags()) > 0 || f.shape.GetUntyped() != "":
+				return nil, fmt.Errorf("%s: tags and untyped are for the arms of a union", pf.Desc.Name())
+			default:
+				msg.place(f)
+			}
 		}
 	}
 	msg.placeObject()
@@ -145,6 +165,9 @@ func (m *model) message(pm *protogen.Message) (*message, error) {
 		mem.bit = i
 	}
 	if err := msg.twinned(); err != nil {
+		return nil, err
+	}
+	if err := msg.shaped(); err != nil {
 		return nil, err
 	}
 	if len(msg.members) > 64 {
@@ -200,12 +223,10 @@ func (m *message) distinct() error {
 
 // nested says whether the message is of the kind that nests its payload under
 // the name of its `type`: the type is its first field, and at least one other
-// field is a message or a list of them.
+// field is a message or a list of them. With emit_types it is not: there the type
+// says which members stand side by side.
 func (m *message) nested() bool {
-	if len(m.members) == 0 || m.members[0].key != "type" {
-		return false
-	}
-	if first := m.members[0].fields[0]; first.Desc.HasPresence() || first.Desc.Kind() != protoreflect.StringKind {
+	if len(m.members) == 0 || m.members[0].object || !m.members[0].isType() || m.limited() != "" {
 		return false
 	}
 	return slices.ContainsFunc(m.members[1:], func(mem *member) bool {
@@ -230,53 +251,6 @@ func (m *model) unique() error {
 		seen[msg.GoIdent.GoName] = name
 	}
 	return nil
-}
-
-// markRequests finds the messages that requests of RPCs reach and replies do
-// not.
-func (m *model) markRequests(plugin *protogen.Plugin) {
-	asked, answered := make(map[*message]bool), make(map[*message]bool)
-	for _, f := range plugin.Files {
-		for _, s := range f.Services {
-			for _, rpc := range s.Methods {
-				m.reach(asked, m.messages[rpc.Input.Desc.FullName()])
-				m.reach(answered, m.messages[rpc.Output.Desc.FullName()])
-			}
-		}
-	}
-	for msg := range asked {
-		msg.request = !answered[msg]
-	}
-}
-
-func (m *model) reach(found map[*message]bool, msg *message) {
-	if msg == nil || found[msg] {
-		return
-	}
-	found[msg] = true
-	for _, f := range msg.Fields {
-		if f.Message != nil {
-			m.reach(found, m.messages[f.Message.Desc.FullName()])
-		}
-	}
-}
-
-// markChecked finds the messages that have something to check.
-func (m *model) markChecked() {
-	for again := true; again; {
-		again = false
-		for _, msg := range m.messages {
-			if !msg.checked && (msg.extra || slices.ContainsFunc(msg.members, m.checks)) {
-				msg.checked, again = true, true
-			}
-		}
-	}
-}
-
-func (m *model) checks(mem *member) bool {
-	return slices.ContainsFunc(mem.fields, func(f *field) bool {
-		return f.raw() || f.deferred() || f.double() || f.checkedMessage(m)
-	})
 }
 
 // sorted returns the values of a map in the order of their names.

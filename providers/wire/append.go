@@ -89,15 +89,17 @@ func AppendInt[T ~int32 | ~int64](b []byte, v T) []byte {
 
 // AppendDouble writes the shortest text that is read back as the same number. A
 // number that JSON cannot write becomes null.
-func AppendDouble(b []byte, v float64) []byte {
+func AppendDouble(b []byte, v float64) []byte { return appendNumber(b, v, 64) }
+
+func appendNumber(b []byte, v float64, bits int) []byte {
 	abs := math.Abs(v)
 	if abs > math.MaxFloat64 || v != v {
 		return append(b, "null"...)
 	}
 	if abs == 0 || abs >= 1e-6 && abs < 1e21 {
-		return strconv.AppendFloat(b, v, 'f', -1, 64)
+		return strconv.AppendFloat(b, v, 'f', -1, bits)
 	}
-	b = strconv.AppendFloat(b, v, 'e', -1, 64)
+	b = strconv.AppendFloat(b, v, 'e', -1, bits)
 	if n := len(b); b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // 1e-09 is 1e-9
 		b[n-2] = b[n-1]
 		b = b[:n-1]

@@ -90,7 +90,7 @@ func TestOurOwnMessages(t *testing.T) {
 				Retry:        &planv1.RetryPolicy{MaxAttempts: 2, MaxBackoff: durationpb.New(1500 * time.Millisecond)},
 			},
 			`{"digest":"","request_id":"","method":"","operation":"chat","mode":"translated","capabilities":["chat","json_schema",99],` +
-				`"retry":{"max_attempts":2,"max_backoff":"1.500s"},"config_digest":"","incomplete":"unspecified"}`,
+				`"retry":{"max_attempts":2,"max_backoff":"1.500s","hold_tokens":0},"config_digest":"","incomplete":"unspecified","strict":false}`,
 		},
 		{
 			&usagev1.TokenUsage{Input: proto.Int32(0), CacheWrites: []*usagev1.CacheWrite{{Tokens: 1, Ttl: durationpb.New(-time.Nanosecond)}}},
@@ -214,13 +214,13 @@ func TestWhatHasNoForm(t *testing.T) {
 // TestErrorIsASentence says how faults read.
 func TestErrorIsASentence(t *testing.T) {
 	t.Parallel()
-	for kind := wire.NotJSON; kind <= wire.NotFinite; kind++ {
+	for kind := wire.NotJSON; kind <= wire.WrongType; kind++ {
 		err := &wire.Error{Kind: kind, Path: "a[1].b", Offset: 7}
 		if got, want := err.Error(), "a[1].b: "+kind.String()+" (byte 7)"; got != want || strings.HasPrefix(kind.String(), "kind") {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if got := (wire.NotFinite + 1).String(); got != "kind 13" {
+	if got := (wire.WrongType + 1).String(); got != "kind 14" {
 		t.Errorf("got %s", got)
 	}
 }

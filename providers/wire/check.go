@@ -75,11 +75,19 @@ func (c Checker) Extra(text string, depth int, set uint64, bit func(string) uint
 	if fault != nil {
 		return fault.At(field)
 	}
+	if fault = c.unique(text, begin, depth, set, bit); fault != nil {
+		return fault.At(field)
+	}
+	return nil
+}
+
+// unique checks that no name stands twice in an object, and none whose field is set.
+func (c Checker) unique(text string, begin, depth int, set uint64, bit func(string) uint64) *Error {
 	var seen names
 	for i := begin + 1; ; {
 		m, end, kind := nextMember(text, i, depth, c.depth)
 		if kind != 0 {
-			return faultAt(text, kind, end).At(field)
+			return faultAt(text, kind, end)
 		}
 		if end == 0 {
 			return nil
@@ -89,7 +97,7 @@ func (c Checker) Extra(text string, depth int, set uint64, bit func(string) uint
 			kind = Conflict
 		}
 		if kind != 0 {
-			return faultAt(text, kind, m.place).At(field)
+			return faultAt(text, kind, m.place)
 		}
 		i = end
 	}

@@ -36,6 +36,9 @@ const (
 	Conflict
 	// NotFinite is a number that JSON cannot write: an infinity, or none.
 	NotFinite
+	// WrongType is a member of a union that another `type` belongs to than the one
+	// that is given, or JSON text whose `type` has a field of its own.
+	WrongType
 )
 
 var kindTexts = [...]string{
@@ -51,6 +54,7 @@ var kindTexts = [...]string{
 	WrongKind:     "the value is of the wrong kind",
 	Conflict:      "the member is given twice, by a field and as JSON text",
 	NotFinite:     "the number is not finite",
+	WrongType:     "the type belongs to another field than the one that is set",
 }
 
 // String is the sentence that Error says, without the place.

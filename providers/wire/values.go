@@ -10,7 +10,7 @@ const (
 )
 
 // Replies says whether the document is a reply.
-func (d *Decoder) Replies() bool { return d.mode == Reply }
+func (d *Decoder) Replies() bool { return d.mode.Replies() }
 
 func (d *Decoder) isObject() bool { return d.fault == nil && d.src[d.pos] == '{' }
 

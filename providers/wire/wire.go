@@ -11,16 +11,23 @@
 // surrogate, and nesting beyond a limit are errors.
 package wire
 
-// Mode says which side of a call a message is on.
+// Mode says which side of a call a message is on, and how it is written where
+// OpenAI has two ways.
 type Mode uint8
 
 const (
 	// Request is what a client sends.
-	Request Mode = iota
+	Request Mode = 0
 	// Reply is what a provider sends: members that OpenAI always sends are
 	// written even when nothing is known, as `emit_null` and `emit_empty` say.
-	Reply
+	Reply Mode = 1
+	// Base64Vectors is added to either: lists of floats are then written as base64
+	// of their bytes, and not as arrays of numbers. Both are read in every mode.
+	Base64Vectors Mode = 2
 )
+
+// Replies says whether the mode is that of a reply.
+func (m Mode) Replies() bool { return m&Reply != 0 }
 
 // Limits bound what a document may be. A member that is zero has its default.
 type Limits struct {

@@ -13,16 +13,6 @@ import (
 	"github.com/signalbox-ai/signalbox/cmd/protoc-gen-signalbox-openapi/openapi"
 )
 
-// streamSuffix ends the path at which a streaming RPC is routed inside the gateway.
-// Callers use the path without it.
-const streamSuffix = ":stream"
-
-// streamSwitch is the request member that asks for a stream.
-const streamSwitch = "stream"
-
-const streamSwitchText = "Whether the reply is a stream of server-sent events, `text/event-stream`, instead of one " +
-	"JSON document. Defaults to false."
-
 // rpc is a method with what its options say.
 type rpc struct {
 	method *protogen.Method
@@ -220,35 +210,6 @@ func (b *builder) payload(message *protogen.Message, name string, d direction) (
 		return nil, err
 	}
 	return b.value(f, d)
-}
-
-// mergeStream adds the streaming RPC to the operation of its unary twin.
-func (b *builder) mergeStream(op *openapi.Operation, r *rpc) error {
-	if op.Body == nil || op.Body.Schema.Ref == "" {
-		return fmt.Errorf("the unary RPC takes no body that could hold %q", streamSwitch)
-	}
-	properties := b.schemas[op.Body.Schema.Ref].Properties
-	i := slices.IndexFunc(properties, func(p openapi.Property) bool { return p.Name == streamSwitch })
-	if i < 0 {
-		return fmt.Errorf("its body has no member %q", streamSwitch)
-	}
-	properties[i].Schema.Description = streamSwitchText
-
-	item, err := b.payload(r.method.Output, r.responseBody, reply)
-	if err != nil {
-		return err
-	}
-	op.StreamRPC = r.name()
-	op.Description += "\n\nWith `\"stream\": true` the reply is a stream of server-sent events. The data of each is one JSON " +
-		"document of the schema shown; after the last one comes `data: [DONE]`. A failure before the first event is a " +
-		"plain error; after it, one event with the object `error` ends the stream, without `[DONE]`."
-	op.Replies[0].Content = append(op.Replies[0].Content, openapi.Content{
-		MediaType:  "text/event-stream",
-		Schema:     &openapi.Schema{AnyOf: []*openapi.Schema{item, {Ref: errorReply}}},
-		Example:    examples[op.ID].first(),
-		Transcript: examples[op.ID].transcript(),
-	})
-	return nil
 }
 
 // replyText is what the comment of the reply says.

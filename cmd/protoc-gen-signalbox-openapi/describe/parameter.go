@@ -39,7 +39,7 @@ func (b *builder) parameters(r *rpc) ([]*openapi.Parameter, error) {
 			continue
 		}
 		fields := []*protogen.Field{plain}
-		if plain.Message != nil && plain.Message.Desc.ParentFile().Package() != "google.protobuf" {
+		if plain.Message != nil && !plain.Desc.IsMap() && plain.Message.Desc.ParentFile().Package() != "google.protobuf" {
 			fields = plain.Message.Fields
 		}
 		for _, f := range fields {
@@ -62,7 +62,7 @@ func (b *builder) parameter(plain *protogen.Field, in string) (*openapi.Paramete
 	if err != nil {
 		return nil, err
 	}
-	if plain.Desc.IsMap() || plain.Message != nil && plain.Message.Desc.ParentFile().Package() != "google.protobuf" {
+	if !plain.Desc.IsMap() && plain.Message != nil && plain.Message.Desc.ParentFile().Package() != "google.protobuf" {
 		return nil, fmt.Errorf("%s cannot be a parameter: it is a message", plain.Desc.FullName())
 	}
 	schema, err := b.value(f, request)
@@ -75,6 +75,7 @@ func (b *builder) parameter(plain *protogen.Field, in string) (*openapi.Paramete
 		Description: keep(prose(plain.Comments.Leading), saysMore),
 		Required:    demanded(f),
 		Deprecated:  deprecated(f),
+		Deep:        plain.Desc.IsMap(),
 		Schema:      schema,
 	}, nil
 }

@@ -123,6 +123,9 @@ func (b *builder) property(m *member, keys map[string]string, nulls bool, d dire
 	schema := kinds[0]
 	if len(kinds) > 1 {
 		schema = &openapi.Schema{Description: kinds[0].Description, OneOf: kinds}
+		if m.ambiguous() {
+			schema.OneOf, schema.AnyOf = nil, kinds
+		}
 		kinds[0].Description = ""
 	}
 	schema.Deprecated = !slices.ContainsFunc(m.fields, func(f *field) bool { return !deprecated(f) })
@@ -151,6 +154,17 @@ func (b *builder) kinds(m *member, keys map[string]string, d direction) ([]*open
 		}
 	}
 	return list, nil
+}
+
+// ambiguous says whether a value, the empty list, may be of several of the kinds.
+func (m *member) ambiguous() bool {
+	lists := 0
+	for _, f := range m.fields {
+		if f.Desc.IsList() {
+			lists++
+		}
+	}
+	return lists > 1
 }
 
 // orNull lets a property be null where null is written or taken.

@@ -41,6 +41,8 @@ type field struct {
 	emitTypes []string
 	tags      []string
 	derived   bool
+	// untyped is the member that tells an arm of a union where there is no type.
+	untyped string
 	// rules is buf.validate.FieldRules.
 	rules value
 }
@@ -76,6 +78,7 @@ func (b *builder) field(plain *protogen.Field) (*field, error) {
 		emitTypes: shape.texts("emit_types"),
 		tags:      shape.texts("tags"),
 		derived:   shape.flag("derived"),
+		untyped:   shape.text("untyped"),
 		rules:     rules,
 	}
 	name := string(plain.Desc.Name())

@@ -11,10 +11,16 @@ import (
 )
 
 // union fills the schema of a message that is told apart by `type`: one alternative
-// for each arm, and one for types that this version does not know.
+// for each arm, and one for types that this version does not know. The members that
+// stand beside the oneof stand in every one of them.
 func (b *builder) union(schema *openapi.Schema, message *protogen.Message, d direction) error {
 	schema.Description = prose(message.Comments.Leading)
+	own := &openapi.Schema{}
+	if err := b.object(own, message, beside(message), d); err != nil {
+		return err
+	}
 	var known []string
+	alike := false
 	for _, plain := range message.Fields {
 		if plain.Oneof == nil || plain.Oneof.Desc.IsSynthetic() || plain.Desc.Name() == fieldOther {
 			continue
@@ -27,9 +33,13 @@ func (b *builder) union(schema *openapi.Schema, message *protogen.Message, d dir
 		if err := b.object(alternative, plain.Message, plain.Message.Fields, d); err != nil {
 			return err
 		}
-		alternative.Properties = slices.Insert(alternative.Properties, 0,
-			openapi.Property{Name: "type", Schema: &openapi.Schema{Types: []string{"string"}, Enum: arm.tags}})
-		alternative.Required = slices.Insert(alternative.Required, 0, "type")
+		typed := []string{"type"}
+		kind := &openapi.Schema{Types: []string{"string"}, Enum: arm.tags}
+		if arm.untyped != "" && d == request {
+			typed, alike = nil, true
+		}
+		alternative.Properties = slices.Concat([]openapi.Property{{Name: "type", Schema: kind}}, own.Properties, alternative.Properties)
+		alternative.Required = slices.Concat(typed, own.Required, alternative.Required)
 		schema.OneOf = append(schema.OneOf, alternative)
 		known = append(known, arm.tags...)
 	}
@@ -42,7 +52,26 @@ func (b *builder) union(schema *openapi.Schema, message *protogen.Message, d dir
 		Required: []string{"type"},
 		Open:     true,
 	})
+	if alike { // an object without `type` may fit several
+		schema.OneOf, schema.AnyOf = nil, schema.OneOf
+	}
 	return nil
+}
+
+// beside are the fields of a union that are no arms, without its `type`.
+func beside(message *protogen.Message) []*protogen.Field {
+	return slices.DeleteFunc(slices.Clone(message.Fields), func(f *protogen.Field) bool {
+		return f.Oneof != nil && !f.Oneof.Desc.IsSynthetic() || f.Desc.Name() == "type"
+	})
+}
+
+// isUnion says whether a message, which may be nil, is told apart by `type`.
+func (b *builder) isUnion(message *protogen.Message) (bool, error) {
+	if message == nil {
+		return false, nil
+	}
+	shape, err := b.messageShape(message)
+	return shape.union, err
 }
 
 // jsonKind is the JSON kind of the field's value.

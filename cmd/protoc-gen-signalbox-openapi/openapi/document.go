@@ -72,7 +72,9 @@ type Parameter struct {
 	Description string
 	Required    bool
 	Deprecated  bool
-	Schema      *Schema
+	// Deep says that each entry of a map is a parameter, "name[key]".
+	Deep   bool
+	Schema *Schema
 	// Example is shown in documentation. Empty: none.
 	Example string
 }

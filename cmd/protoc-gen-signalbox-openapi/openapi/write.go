@@ -95,6 +95,10 @@ func parameter(p *Parameter) *object {
 	o.text("description", p.Description)
 	o.flag("required", p.Required)
 	o.flag("deprecated", p.Deprecated)
+	if p.Deep {
+		o.add("style", "deepObject")
+		o.add("explode", true)
+	}
 	o.add("schema", p.Schema)
 	o.text("example", p.Example)
 	return o

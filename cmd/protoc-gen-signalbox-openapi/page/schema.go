@@ -133,11 +133,27 @@ func (d *drawer) value(schema *openapi.Schema, above []string) *value {
 		}
 		title := one.Ref
 		if title == "" {
-			title = fmt.Sprintf("Form %d", i+1)
+			title = form(one, i)
 		}
 		v.Variants = append(v.Variants, variant{Name: title, Value: d.value(one, above)})
 	}
 	return v
+}
+
+// form names an alternative: by the types that choose it, or by its place.
+func form(schema *openapi.Schema, place int) string {
+	for _, p := range schema.Properties {
+		switch types := p.Schema.Enum; {
+		case p.Name != "type":
+		case len(types) == 0:
+			return "Any other type"
+		case len(types) > 1:
+			return fmt.Sprintf("%s and %d more", types[0], len(types)-1)
+		default:
+			return types[0]
+		}
+	}
+	return fmt.Sprintf("Form %d", place+1)
 }
 
 // row draws one member.
@@ -194,8 +210,8 @@ func (d *drawer) below(r *row, schema *openapi.Schema, above []string) {
 
 // parts are the alternatives of a schema, or itself.
 func parts(schema *openapi.Schema) []*openapi.Schema {
-	if len(schema.OneOf) > 0 {
-		return schema.OneOf
+	if alternatives := slices.Concat(schema.OneOf, schema.AnyOf); len(alternatives) > 0 {
+		return alternatives
 	}
 	return []*openapi.Schema{schema}
 }

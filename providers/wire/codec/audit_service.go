@@ -223,7 +223,7 @@ func AppendListAuditEntriesResponse(b []byte, m *auditv1.ListAuditEntriesRespons
 			b = AppendAuditEntry(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"entries":[]`...)
 	}
 	b = append(b, `,"next_page_token":`...)

@@ -686,16 +686,22 @@ func checkChatCompletionParams(c wire.Checker, m *chatv1.ChatCompletionParams, d
 // error, a *wire.Error, the message is as it was.
 func ExpandChatCompletionParams(m *chatv1.ChatCompletionParams, lim wire.Limits) error {
 	extra := m.ExtraJson
-	messages, fault := wire.Expand("messages", m.MessagesJson, m.Messages, &extra, lim, readChatMessage)
-	if fault != nil {
+	messages := m.Messages
+	if fault := wire.Expand("messages", m.MessagesJson, len(m.Messages) > 0, &extra, lim, "{",
+		func(d *wire.Decoder) bool { return wire.Messages(d, &messages, true, readChatMessage) },
+	); fault != nil {
 		return fault
 	}
-	tools, fault := wire.Expand("tools", m.ToolsJson, m.Tools, &extra, lim, readChatTool)
-	if fault != nil {
+	tools := m.Tools
+	if fault := wire.Expand("tools", m.ToolsJson, len(m.Tools) > 0, &extra, lim, "{",
+		func(d *wire.Decoder) bool { return wire.Messages(d, &tools, true, readChatTool) },
+	); fault != nil {
 		return fault
 	}
-	m.Messages, m.MessagesJson = messages, ""
-	m.Tools, m.ToolsJson = tools, ""
+	m.Messages = messages
+	m.MessagesJson = ""
+	m.Tools = tools
+	m.ToolsJson = ""
 	m.ExtraJson = extra
 	return nil
 }
@@ -871,7 +877,7 @@ func AppendChatMessage(b []byte, m *chatv1.ChatMessage, mode wire.Mode) []byte {
 			b = AppendChatContentPart(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<1) == 0 {
+	} else if mode.Replies() && held&(1<<1) == 0 {
 		b = append(b, `,"content":null`...)
 	}
 	if len(m.ToolCalls) > 0 {
@@ -895,7 +901,7 @@ func AppendChatMessage(b []byte, m *chatv1.ChatMessage, mode wire.Mode) []byte {
 	if m.Refusal != nil {
 		b = append(b, `,"refusal":`...)
 		b = wire.AppendString(b, *m.Refusal)
-	} else if mode == wire.Reply && held&(1<<5) == 0 {
+	} else if mode.Replies() && held&(1<<5) == 0 {
 		b = append(b, `,"refusal":null`...)
 	}
 	if len(m.Annotations) > 0 {
@@ -907,7 +913,7 @@ func AppendChatMessage(b []byte, m *chatv1.ChatMessage, mode wire.Mode) []byte {
 			b = AppendChatAnnotation(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<6) == 0 {
+	} else if mode.Replies() && held&(1<<6) == 0 {
 		b = append(b, `,"annotations":[]`...)
 	}
 	if m.Audio != nil {
@@ -3576,7 +3582,7 @@ func AppendChatCompletion(b []byte, m *chatv1.ChatCompletion, mode wire.Mode) []
 			b = AppendChoice(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<4) == 0 {
+	} else if mode.Replies() && held&(1<<4) == 0 {
 		b = append(b, `,"choices":[]`...)
 	}
 	if m.Usage != nil {
@@ -3783,13 +3789,13 @@ func AppendChoice(b []byte, m *chatv1.Choice, mode wire.Mode) []byte {
 	if m.FinishReason != nil {
 		b = append(b, `,"finish_reason":`...)
 		b = wire.AppendString(b, *m.FinishReason)
-	} else if mode == wire.Reply && held&(1<<2) == 0 {
+	} else if mode.Replies() && held&(1<<2) == 0 {
 		b = append(b, `,"finish_reason":null`...)
 	}
 	if m.Logprobs != nil {
 		b = append(b, `,"logprobs":`...)
 		b = AppendChoiceLogprobs(b, m.Logprobs, mode)
-	} else if mode == wire.Reply && held&(1<<3) == 0 {
+	} else if mode.Replies() && held&(1<<3) == 0 {
 		b = append(b, `,"logprobs":null`...)
 	}
 	extra := m.ExtraJson
@@ -3910,7 +3916,7 @@ func AppendChoiceLogprobs(b []byte, m *chatv1.ChoiceLogprobs, mode wire.Mode) []
 			b = AppendTokenLogprob(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<0) == 0 {
+	} else if mode.Replies() && held&(1<<0) == 0 {
 		b = append(b, `,"content":null`...)
 	}
 	if len(m.Refusal) > 0 {
@@ -3922,7 +3928,7 @@ func AppendChoiceLogprobs(b []byte, m *chatv1.ChoiceLogprobs, mode wire.Mode) []
 			b = AppendTokenLogprob(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<1) == 0 {
+	} else if mode.Replies() && held&(1<<1) == 0 {
 		b = append(b, `,"refusal":null`...)
 	}
 	extra := m.ExtraJson
@@ -4037,7 +4043,7 @@ func AppendTokenLogprob(b []byte, m *chatv1.TokenLogprob, mode wire.Mode) []byte
 			b = wire.AppendInt(b, v)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<2) == 0 {
+	} else if mode.Replies() && held&(1<<2) == 0 {
 		b = append(b, `,"bytes":null`...)
 	}
 	if len(m.TopLogprobs) > 0 {
@@ -4049,7 +4055,7 @@ func AppendTokenLogprob(b []byte, m *chatv1.TokenLogprob, mode wire.Mode) []byte
 			b = AppendTopLogprob(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<3) == 0 {
+	} else if mode.Replies() && held&(1<<3) == 0 {
 		b = append(b, `,"top_logprobs":[]`...)
 	}
 	extra := m.ExtraJson
@@ -4180,7 +4186,7 @@ func AppendTopLogprob(b []byte, m *chatv1.TopLogprob, mode wire.Mode) []byte {
 			b = wire.AppendInt(b, v)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<2) == 0 {
+	} else if mode.Replies() && held&(1<<2) == 0 {
 		b = append(b, `,"bytes":null`...)
 	}
 	extra := m.ExtraJson
@@ -4706,7 +4712,7 @@ func AppendChatCompletionChunk(b []byte, m *chatv1.ChatCompletionChunk, mode wir
 			b = AppendChunkChoice(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply && held&(1<<4) == 0 {
+	} else if mode.Replies() && held&(1<<4) == 0 {
 		b = append(b, `,"choices":[]`...)
 	}
 	if m.Usage != nil {
@@ -4905,13 +4911,13 @@ func AppendChunkChoice(b []byte, m *chatv1.ChunkChoice, mode wire.Mode) []byte {
 	if m.FinishReason != nil {
 		b = append(b, `,"finish_reason":`...)
 		b = wire.AppendString(b, *m.FinishReason)
-	} else if mode == wire.Reply && held&(1<<2) == 0 {
+	} else if mode.Replies() && held&(1<<2) == 0 {
 		b = append(b, `,"finish_reason":null`...)
 	}
 	if m.Logprobs != nil {
 		b = append(b, `,"logprobs":`...)
 		b = AppendChoiceLogprobs(b, m.Logprobs, mode)
-	} else if mode == wire.Reply && held&(1<<3) == 0 {
+	} else if mode.Replies() && held&(1<<3) == 0 {
 		b = append(b, `,"logprobs":null`...)
 	}
 	extra := m.ExtraJson

@@ -478,19 +478,19 @@ func AppendListChatCompletionsResponse(b []byte, m *chatv1.ListChatCompletionsRe
 			b = AppendChatCompletion(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"data":[]`...)
 	}
 	if m.FirstId != nil {
 		b = append(b, `,"first_id":`...)
 		b = wire.AppendString(b, *m.FirstId)
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"first_id":null`...)
 	}
 	if m.LastId != nil {
 		b = append(b, `,"last_id":`...)
 		b = wire.AppendString(b, *m.LastId)
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"last_id":null`...)
 	}
 	b = append(b, `,"has_more":`...)
@@ -962,19 +962,19 @@ func AppendListChatCompletionMessagesResponse(b []byte, m *chatv1.ListChatComple
 			b = AppendChatMessage(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"data":[]`...)
 	}
 	if m.FirstId != nil {
 		b = append(b, `,"first_id":`...)
 		b = wire.AppendString(b, *m.FirstId)
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"first_id":null`...)
 	}
 	if m.LastId != nil {
 		b = append(b, `,"last_id":`...)
 		b = wire.AppendString(b, *m.LastId)
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"last_id":null`...)
 	}
 	b = append(b, `,"has_more":`...)

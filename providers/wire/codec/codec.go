@@ -12,8 +12,11 @@ import (
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 )
@@ -152,6 +155,62 @@ func Append(b []byte, m proto.Message, mode wire.Mode) ([]byte, error) {
 		return AppendLoss(b, m, mode), nil
 	case *commonv1.PromptCacheOptions:
 		return AppendPromptCacheOptions(b, m, mode), nil
+	case *conversationsv1.Conversation:
+		return AppendConversation(b, m, mode), nil
+	case *conversationsv1.ConversationItemList:
+		return AppendConversationItemList(b, m, mode), nil
+	case *conversationsv1.ConversationItemsParams:
+		return AppendConversationItemsParams(b, m, mode), nil
+	case *conversationsv1.ConversationParams:
+		return AppendConversationParams(b, m, mode), nil
+	case *conversationsv1.CreateConversationItemsRequest:
+		return AppendCreateConversationItemsRequest(b, m, mode), nil
+	case *conversationsv1.CreateConversationItemsResponse:
+		return AppendCreateConversationItemsResponse(b, m, mode), nil
+	case *conversationsv1.CreateConversationRequest:
+		return AppendCreateConversationRequest(b, m, mode), nil
+	case *conversationsv1.CreateConversationResponse:
+		return AppendCreateConversationResponse(b, m, mode), nil
+	case *conversationsv1.DeleteConversationItemRequest:
+		return AppendDeleteConversationItemRequest(b, m, mode), nil
+	case *conversationsv1.DeleteConversationItemResponse:
+		return AppendDeleteConversationItemResponse(b, m, mode), nil
+	case *conversationsv1.DeleteConversationRequest:
+		return AppendDeleteConversationRequest(b, m, mode), nil
+	case *conversationsv1.DeleteConversationResponse:
+		return AppendDeleteConversationResponse(b, m, mode), nil
+	case *conversationsv1.GetConversationItemRequest:
+		return AppendGetConversationItemRequest(b, m, mode), nil
+	case *conversationsv1.GetConversationItemResponse:
+		return AppendGetConversationItemResponse(b, m, mode), nil
+	case *conversationsv1.GetConversationRequest:
+		return AppendGetConversationRequest(b, m, mode), nil
+	case *conversationsv1.GetConversationResponse:
+		return AppendGetConversationResponse(b, m, mode), nil
+	case *conversationsv1.ListConversationItemsRequest:
+		return AppendListConversationItemsRequest(b, m, mode), nil
+	case *conversationsv1.ListConversationItemsResponse:
+		return AppendListConversationItemsResponse(b, m, mode), nil
+	case *conversationsv1.UpdateConversationParams:
+		return AppendUpdateConversationParams(b, m, mode), nil
+	case *conversationsv1.UpdateConversationRequest:
+		return AppendUpdateConversationRequest(b, m, mode), nil
+	case *conversationsv1.UpdateConversationResponse:
+		return AppendUpdateConversationResponse(b, m, mode), nil
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		return AppendCreateEmbeddingsRequest(b, m, mode), nil
+	case *embeddingsv1.CreateEmbeddingsResponse:
+		return AppendCreateEmbeddingsResponse(b, m, mode), nil
+	case *embeddingsv1.Embedding:
+		return AppendEmbedding(b, m, mode), nil
+	case *embeddingsv1.EmbeddingList:
+		return AppendEmbeddingList(b, m, mode), nil
+	case *embeddingsv1.EmbeddingParams:
+		return AppendEmbeddingParams(b, m, mode), nil
+	case *embeddingsv1.EmbeddingUsage:
+		return AppendEmbeddingUsage(b, m, mode), nil
+	case *embeddingsv1.TokenList:
+		return AppendTokenList(b, m, mode), nil
 	case *modelsv1.GetModelRequest:
 		return AppendGetModelRequest(b, m, mode), nil
 	case *modelsv1.GetModelResponse:
@@ -176,6 +235,118 @@ func Append(b []byte, m proto.Message, mode wire.Mode) ([]byte, error) {
 		return AppendRetryPolicy(b, m, mode), nil
 	case *planv1.Target:
 		return AppendTarget(b, m, mode), nil
+	case *responsesv1.Annotation:
+		return AppendAnnotation(b, m, mode), nil
+	case *responsesv1.AnnotationEvent:
+		return AppendAnnotationEvent(b, m, mode), nil
+	case *responsesv1.BuiltinToolItem:
+		return AppendBuiltinToolItem(b, m, mode), nil
+	case *responsesv1.CancelResponseRequest:
+		return AppendCancelResponseRequest(b, m, mode), nil
+	case *responsesv1.CancelResponseResponse:
+		return AppendCancelResponseResponse(b, m, mode), nil
+	case *responsesv1.CompactResponseRequest:
+		return AppendCompactResponseRequest(b, m, mode), nil
+	case *responsesv1.CompactResponseResponse:
+		return AppendCompactResponseResponse(b, m, mode), nil
+	case *responsesv1.Compaction:
+		return AppendCompaction(b, m, mode), nil
+	case *responsesv1.CompactionItem:
+		return AppendCompactionItem(b, m, mode), nil
+	case *responsesv1.ContentPart:
+		return AppendContentPart(b, m, mode), nil
+	case *responsesv1.ContentPartEvent:
+		return AppendContentPartEvent(b, m, mode), nil
+	case *responsesv1.ConversationRef:
+		return AppendConversationRef(b, m, mode), nil
+	case *responsesv1.CountInputTokensRequest:
+		return AppendCountInputTokensRequest(b, m, mode), nil
+	case *responsesv1.CountInputTokensResponse:
+		return AppendCountInputTokensResponse(b, m, mode), nil
+	case *responsesv1.CreateResponseRequest:
+		return AppendCreateResponseRequest(b, m, mode), nil
+	case *responsesv1.CreateResponseResponse:
+		return AppendCreateResponseResponse(b, m, mode), nil
+	case *responsesv1.CustomToolCallItem:
+		return AppendCustomToolCallItem(b, m, mode), nil
+	case *responsesv1.DeleteResponseRequest:
+		return AppendDeleteResponseRequest(b, m, mode), nil
+	case *responsesv1.DeleteResponseResponse:
+		return AppendDeleteResponseResponse(b, m, mode), nil
+	case *responsesv1.DeltaEvent:
+		return AppendDeltaEvent(b, m, mode), nil
+	case *responsesv1.DoneEvent:
+		return AppendDoneEvent(b, m, mode), nil
+	case *responsesv1.ErrorEvent:
+		return AppendErrorEvent(b, m, mode), nil
+	case *responsesv1.FunctionCallItem:
+		return AppendFunctionCallItem(b, m, mode), nil
+	case *responsesv1.GetResponseRequest:
+		return AppendGetResponseRequest(b, m, mode), nil
+	case *responsesv1.GetResponseResponse:
+		return AppendGetResponseResponse(b, m, mode), nil
+	case *responsesv1.IncompleteDetails:
+		return AppendIncompleteDetails(b, m, mode), nil
+	case *responsesv1.InputTokensDetails:
+		return AppendInputTokensDetails(b, m, mode), nil
+	case *responsesv1.Item:
+		return AppendItem(b, m, mode), nil
+	case *responsesv1.ItemReference:
+		return AppendItemReference(b, m, mode), nil
+	case *responsesv1.LifecycleEvent:
+		return AppendLifecycleEvent(b, m, mode), nil
+	case *responsesv1.ListInputItemsRequest:
+		return AppendListInputItemsRequest(b, m, mode), nil
+	case *responsesv1.ListInputItemsResponse:
+		return AppendListInputItemsResponse(b, m, mode), nil
+	case *responsesv1.McpItem:
+		return AppendMcpItem(b, m, mode), nil
+	case *responsesv1.MessageItem:
+		return AppendMessageItem(b, m, mode), nil
+	case *responsesv1.OutputItemEvent:
+		return AppendOutputItemEvent(b, m, mode), nil
+	case *responsesv1.OutputTokensDetails:
+		return AppendOutputTokensDetails(b, m, mode), nil
+	case *responsesv1.PartialImageEvent:
+		return AppendPartialImageEvent(b, m, mode), nil
+	case *responsesv1.ReasoningConfig:
+		return AppendReasoningConfig(b, m, mode), nil
+	case *responsesv1.ReasoningItem:
+		return AppendReasoningItem(b, m, mode), nil
+	case *responsesv1.Response:
+		return AppendResponse(b, m, mode), nil
+	case *responsesv1.ResponseError:
+		return AppendResponseError(b, m, mode), nil
+	case *responsesv1.ResponseParams:
+		return AppendResponseParams(b, m, mode), nil
+	case *responsesv1.ResponseStreamOptions:
+		return AppendResponseStreamOptions(b, m, mode), nil
+	case *responsesv1.ResponseTool:
+		return AppendResponseTool(b, m, mode), nil
+	case *responsesv1.ResponseToolChoice:
+		return AppendResponseToolChoice(b, m, mode), nil
+	case *responsesv1.ResponseUsage:
+		return AppendResponseUsage(b, m, mode), nil
+	case *responsesv1.ResumeResponseRequest:
+		return AppendResumeResponseRequest(b, m, mode), nil
+	case *responsesv1.ResumeResponseResponse:
+		return AppendResumeResponseResponse(b, m, mode), nil
+	case *responsesv1.ShellOutputEvent:
+		return AppendShellOutputEvent(b, m, mode), nil
+	case *responsesv1.StreamEvent:
+		return AppendStreamEvent(b, m, mode), nil
+	case *responsesv1.StreamResponseRequest:
+		return AppendStreamResponseRequest(b, m, mode), nil
+	case *responsesv1.StreamResponseResponse:
+		return AppendStreamResponseResponse(b, m, mode), nil
+	case *responsesv1.TextConfig:
+		return AppendTextConfig(b, m, mode), nil
+	case *responsesv1.TextFormat:
+		return AppendTextFormat(b, m, mode), nil
+	case *responsesv1.ToolOutputItem:
+		return AppendToolOutputItem(b, m, mode), nil
+	case *responsesv1.ToolProgressEvent:
+		return AppendToolProgressEvent(b, m, mode), nil
 	case *usagev1.CacheWrite:
 		return AppendCacheWrite(b, m, mode), nil
 	case *usagev1.TokenUsage:
@@ -318,6 +489,62 @@ func Decode(src string, m proto.Message, lim wire.Limits) error {
 		return DecodeLoss(src, m, lim)
 	case *commonv1.PromptCacheOptions:
 		return DecodePromptCacheOptions(src, m, lim)
+	case *conversationsv1.Conversation:
+		return DecodeConversation(src, m, lim)
+	case *conversationsv1.ConversationItemList:
+		return DecodeConversationItemList(src, m, lim)
+	case *conversationsv1.ConversationItemsParams:
+		return DecodeConversationItemsParams(src, m, lim)
+	case *conversationsv1.ConversationParams:
+		return DecodeConversationParams(src, m, lim)
+	case *conversationsv1.CreateConversationItemsRequest:
+		return DecodeCreateConversationItemsRequest(src, m, lim)
+	case *conversationsv1.CreateConversationItemsResponse:
+		return DecodeCreateConversationItemsResponse(src, m, lim)
+	case *conversationsv1.CreateConversationRequest:
+		return DecodeCreateConversationRequest(src, m, lim)
+	case *conversationsv1.CreateConversationResponse:
+		return DecodeCreateConversationResponse(src, m, lim)
+	case *conversationsv1.DeleteConversationItemRequest:
+		return DecodeDeleteConversationItemRequest(src, m, lim)
+	case *conversationsv1.DeleteConversationItemResponse:
+		return DecodeDeleteConversationItemResponse(src, m, lim)
+	case *conversationsv1.DeleteConversationRequest:
+		return DecodeDeleteConversationRequest(src, m, lim)
+	case *conversationsv1.DeleteConversationResponse:
+		return DecodeDeleteConversationResponse(src, m, lim)
+	case *conversationsv1.GetConversationItemRequest:
+		return DecodeGetConversationItemRequest(src, m, lim)
+	case *conversationsv1.GetConversationItemResponse:
+		return DecodeGetConversationItemResponse(src, m, lim)
+	case *conversationsv1.GetConversationRequest:
+		return DecodeGetConversationRequest(src, m, lim)
+	case *conversationsv1.GetConversationResponse:
+		return DecodeGetConversationResponse(src, m, lim)
+	case *conversationsv1.ListConversationItemsRequest:
+		return DecodeListConversationItemsRequest(src, m, lim)
+	case *conversationsv1.ListConversationItemsResponse:
+		return DecodeListConversationItemsResponse(src, m, lim)
+	case *conversationsv1.UpdateConversationParams:
+		return DecodeUpdateConversationParams(src, m, lim)
+	case *conversationsv1.UpdateConversationRequest:
+		return DecodeUpdateConversationRequest(src, m, lim)
+	case *conversationsv1.UpdateConversationResponse:
+		return DecodeUpdateConversationResponse(src, m, lim)
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		return DecodeCreateEmbeddingsRequest(src, m, lim)
+	case *embeddingsv1.CreateEmbeddingsResponse:
+		return DecodeCreateEmbeddingsResponse(src, m, lim)
+	case *embeddingsv1.Embedding:
+		return DecodeEmbedding(src, m, lim)
+	case *embeddingsv1.EmbeddingList:
+		return DecodeEmbeddingList(src, m, lim)
+	case *embeddingsv1.EmbeddingParams:
+		return DecodeEmbeddingParams(src, m, lim)
+	case *embeddingsv1.EmbeddingUsage:
+		return DecodeEmbeddingUsage(src, m, lim)
+	case *embeddingsv1.TokenList:
+		return DecodeTokenList(src, m, lim)
 	case *modelsv1.GetModelRequest:
 		return DecodeGetModelRequest(src, m, lim)
 	case *modelsv1.GetModelResponse:
@@ -342,6 +569,118 @@ func Decode(src string, m proto.Message, lim wire.Limits) error {
 		return DecodeRetryPolicy(src, m, lim)
 	case *planv1.Target:
 		return DecodeTarget(src, m, lim)
+	case *responsesv1.Annotation:
+		return DecodeAnnotation(src, m, lim)
+	case *responsesv1.AnnotationEvent:
+		return DecodeAnnotationEvent(src, m, lim)
+	case *responsesv1.BuiltinToolItem:
+		return DecodeBuiltinToolItem(src, m, lim)
+	case *responsesv1.CancelResponseRequest:
+		return DecodeCancelResponseRequest(src, m, lim)
+	case *responsesv1.CancelResponseResponse:
+		return DecodeCancelResponseResponse(src, m, lim)
+	case *responsesv1.CompactResponseRequest:
+		return DecodeCompactResponseRequest(src, m, lim)
+	case *responsesv1.CompactResponseResponse:
+		return DecodeCompactResponseResponse(src, m, lim)
+	case *responsesv1.Compaction:
+		return DecodeCompaction(src, m, lim)
+	case *responsesv1.CompactionItem:
+		return DecodeCompactionItem(src, m, lim)
+	case *responsesv1.ContentPart:
+		return DecodeContentPart(src, m, lim)
+	case *responsesv1.ContentPartEvent:
+		return DecodeContentPartEvent(src, m, lim)
+	case *responsesv1.ConversationRef:
+		return DecodeConversationRef(src, m, lim)
+	case *responsesv1.CountInputTokensRequest:
+		return DecodeCountInputTokensRequest(src, m, lim)
+	case *responsesv1.CountInputTokensResponse:
+		return DecodeCountInputTokensResponse(src, m, lim)
+	case *responsesv1.CreateResponseRequest:
+		return DecodeCreateResponseRequest(src, m, lim)
+	case *responsesv1.CreateResponseResponse:
+		return DecodeCreateResponseResponse(src, m, lim)
+	case *responsesv1.CustomToolCallItem:
+		return DecodeCustomToolCallItem(src, m, lim)
+	case *responsesv1.DeleteResponseRequest:
+		return DecodeDeleteResponseRequest(src, m, lim)
+	case *responsesv1.DeleteResponseResponse:
+		return DecodeDeleteResponseResponse(src, m, lim)
+	case *responsesv1.DeltaEvent:
+		return DecodeDeltaEvent(src, m, lim)
+	case *responsesv1.DoneEvent:
+		return DecodeDoneEvent(src, m, lim)
+	case *responsesv1.ErrorEvent:
+		return DecodeErrorEvent(src, m, lim)
+	case *responsesv1.FunctionCallItem:
+		return DecodeFunctionCallItem(src, m, lim)
+	case *responsesv1.GetResponseRequest:
+		return DecodeGetResponseRequest(src, m, lim)
+	case *responsesv1.GetResponseResponse:
+		return DecodeGetResponseResponse(src, m, lim)
+	case *responsesv1.IncompleteDetails:
+		return DecodeIncompleteDetails(src, m, lim)
+	case *responsesv1.InputTokensDetails:
+		return DecodeInputTokensDetails(src, m, lim)
+	case *responsesv1.Item:
+		return DecodeItem(src, m, lim)
+	case *responsesv1.ItemReference:
+		return DecodeItemReference(src, m, lim)
+	case *responsesv1.LifecycleEvent:
+		return DecodeLifecycleEvent(src, m, lim)
+	case *responsesv1.ListInputItemsRequest:
+		return DecodeListInputItemsRequest(src, m, lim)
+	case *responsesv1.ListInputItemsResponse:
+		return DecodeListInputItemsResponse(src, m, lim)
+	case *responsesv1.McpItem:
+		return DecodeMcpItem(src, m, lim)
+	case *responsesv1.MessageItem:
+		return DecodeMessageItem(src, m, lim)
+	case *responsesv1.OutputItemEvent:
+		return DecodeOutputItemEvent(src, m, lim)
+	case *responsesv1.OutputTokensDetails:
+		return DecodeOutputTokensDetails(src, m, lim)
+	case *responsesv1.PartialImageEvent:
+		return DecodePartialImageEvent(src, m, lim)
+	case *responsesv1.ReasoningConfig:
+		return DecodeReasoningConfig(src, m, lim)
+	case *responsesv1.ReasoningItem:
+		return DecodeReasoningItem(src, m, lim)
+	case *responsesv1.Response:
+		return DecodeResponse(src, m, lim)
+	case *responsesv1.ResponseError:
+		return DecodeResponseError(src, m, lim)
+	case *responsesv1.ResponseParams:
+		return DecodeResponseParams(src, m, lim)
+	case *responsesv1.ResponseStreamOptions:
+		return DecodeResponseStreamOptions(src, m, lim)
+	case *responsesv1.ResponseTool:
+		return DecodeResponseTool(src, m, lim)
+	case *responsesv1.ResponseToolChoice:
+		return DecodeResponseToolChoice(src, m, lim)
+	case *responsesv1.ResponseUsage:
+		return DecodeResponseUsage(src, m, lim)
+	case *responsesv1.ResumeResponseRequest:
+		return DecodeResumeResponseRequest(src, m, lim)
+	case *responsesv1.ResumeResponseResponse:
+		return DecodeResumeResponseResponse(src, m, lim)
+	case *responsesv1.ShellOutputEvent:
+		return DecodeShellOutputEvent(src, m, lim)
+	case *responsesv1.StreamEvent:
+		return DecodeStreamEvent(src, m, lim)
+	case *responsesv1.StreamResponseRequest:
+		return DecodeStreamResponseRequest(src, m, lim)
+	case *responsesv1.StreamResponseResponse:
+		return DecodeStreamResponseResponse(src, m, lim)
+	case *responsesv1.TextConfig:
+		return DecodeTextConfig(src, m, lim)
+	case *responsesv1.TextFormat:
+		return DecodeTextFormat(src, m, lim)
+	case *responsesv1.ToolOutputItem:
+		return DecodeToolOutputItem(src, m, lim)
+	case *responsesv1.ToolProgressEvent:
+		return DecodeToolProgressEvent(src, m, lim)
 	case *usagev1.CacheWrite:
 		return DecodeCacheWrite(src, m, lim)
 	case *usagev1.TokenUsage:
@@ -457,6 +796,48 @@ func Check(m proto.Message, lim wire.Limits) error {
 		return CheckApiError(m, lim)
 	case *commonv1.PromptCacheOptions:
 		return CheckPromptCacheOptions(m, lim)
+	case *conversationsv1.Conversation:
+		return CheckConversation(m, lim)
+	case *conversationsv1.ConversationItemList:
+		return CheckConversationItemList(m, lim)
+	case *conversationsv1.ConversationItemsParams:
+		return CheckConversationItemsParams(m, lim)
+	case *conversationsv1.ConversationParams:
+		return CheckConversationParams(m, lim)
+	case *conversationsv1.CreateConversationItemsRequest:
+		return CheckCreateConversationItemsRequest(m, lim)
+	case *conversationsv1.CreateConversationItemsResponse:
+		return CheckCreateConversationItemsResponse(m, lim)
+	case *conversationsv1.CreateConversationRequest:
+		return CheckCreateConversationRequest(m, lim)
+	case *conversationsv1.CreateConversationResponse:
+		return CheckCreateConversationResponse(m, lim)
+	case *conversationsv1.DeleteConversationItemResponse:
+		return CheckDeleteConversationItemResponse(m, lim)
+	case *conversationsv1.GetConversationItemResponse:
+		return CheckGetConversationItemResponse(m, lim)
+	case *conversationsv1.GetConversationResponse:
+		return CheckGetConversationResponse(m, lim)
+	case *conversationsv1.ListConversationItemsResponse:
+		return CheckListConversationItemsResponse(m, lim)
+	case *conversationsv1.UpdateConversationParams:
+		return CheckUpdateConversationParams(m, lim)
+	case *conversationsv1.UpdateConversationRequest:
+		return CheckUpdateConversationRequest(m, lim)
+	case *conversationsv1.UpdateConversationResponse:
+		return CheckUpdateConversationResponse(m, lim)
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		return CheckCreateEmbeddingsRequest(m, lim)
+	case *embeddingsv1.CreateEmbeddingsResponse:
+		return CheckCreateEmbeddingsResponse(m, lim)
+	case *embeddingsv1.Embedding:
+		return CheckEmbedding(m, lim)
+	case *embeddingsv1.EmbeddingList:
+		return CheckEmbeddingList(m, lim)
+	case *embeddingsv1.EmbeddingParams:
+		return CheckEmbeddingParams(m, lim)
+	case *embeddingsv1.EmbeddingUsage:
+		return CheckEmbeddingUsage(m, lim)
 	case *modelsv1.GetModelResponse:
 		return CheckGetModelResponse(m, lim)
 	case *modelsv1.ListModelsResponse:
@@ -465,6 +846,104 @@ func Check(m proto.Message, lim wire.Limits) error {
 		return CheckModel(m, lim)
 	case *planv1.ExplainRequest:
 		return CheckExplainRequest(m, lim)
+	case *responsesv1.Annotation:
+		return CheckAnnotation(m, lim)
+	case *responsesv1.AnnotationEvent:
+		return CheckAnnotationEvent(m, lim)
+	case *responsesv1.BuiltinToolItem:
+		return CheckBuiltinToolItem(m, lim)
+	case *responsesv1.CancelResponseResponse:
+		return CheckCancelResponseResponse(m, lim)
+	case *responsesv1.CompactResponseRequest:
+		return CheckCompactResponseRequest(m, lim)
+	case *responsesv1.CompactResponseResponse:
+		return CheckCompactResponseResponse(m, lim)
+	case *responsesv1.Compaction:
+		return CheckCompaction(m, lim)
+	case *responsesv1.CompactionItem:
+		return CheckCompactionItem(m, lim)
+	case *responsesv1.ContentPart:
+		return CheckContentPart(m, lim)
+	case *responsesv1.ContentPartEvent:
+		return CheckContentPartEvent(m, lim)
+	case *responsesv1.ConversationRef:
+		return CheckConversationRef(m, lim)
+	case *responsesv1.CountInputTokensRequest:
+		return CheckCountInputTokensRequest(m, lim)
+	case *responsesv1.CreateResponseRequest:
+		return CheckCreateResponseRequest(m, lim)
+	case *responsesv1.CreateResponseResponse:
+		return CheckCreateResponseResponse(m, lim)
+	case *responsesv1.CustomToolCallItem:
+		return CheckCustomToolCallItem(m, lim)
+	case *responsesv1.DeltaEvent:
+		return CheckDeltaEvent(m, lim)
+	case *responsesv1.DoneEvent:
+		return CheckDoneEvent(m, lim)
+	case *responsesv1.ErrorEvent:
+		return CheckErrorEvent(m, lim)
+	case *responsesv1.FunctionCallItem:
+		return CheckFunctionCallItem(m, lim)
+	case *responsesv1.GetResponseResponse:
+		return CheckGetResponseResponse(m, lim)
+	case *responsesv1.IncompleteDetails:
+		return CheckIncompleteDetails(m, lim)
+	case *responsesv1.InputTokensDetails:
+		return CheckInputTokensDetails(m, lim)
+	case *responsesv1.Item:
+		return CheckItem(m, lim)
+	case *responsesv1.ItemReference:
+		return CheckItemReference(m, lim)
+	case *responsesv1.LifecycleEvent:
+		return CheckLifecycleEvent(m, lim)
+	case *responsesv1.ListInputItemsResponse:
+		return CheckListInputItemsResponse(m, lim)
+	case *responsesv1.McpItem:
+		return CheckMcpItem(m, lim)
+	case *responsesv1.MessageItem:
+		return CheckMessageItem(m, lim)
+	case *responsesv1.OutputItemEvent:
+		return CheckOutputItemEvent(m, lim)
+	case *responsesv1.OutputTokensDetails:
+		return CheckOutputTokensDetails(m, lim)
+	case *responsesv1.PartialImageEvent:
+		return CheckPartialImageEvent(m, lim)
+	case *responsesv1.ReasoningConfig:
+		return CheckReasoningConfig(m, lim)
+	case *responsesv1.ReasoningItem:
+		return CheckReasoningItem(m, lim)
+	case *responsesv1.Response:
+		return CheckResponse(m, lim)
+	case *responsesv1.ResponseError:
+		return CheckResponseError(m, lim)
+	case *responsesv1.ResponseParams:
+		return CheckResponseParams(m, lim)
+	case *responsesv1.ResponseStreamOptions:
+		return CheckResponseStreamOptions(m, lim)
+	case *responsesv1.ResponseTool:
+		return CheckResponseTool(m, lim)
+	case *responsesv1.ResponseToolChoice:
+		return CheckResponseToolChoice(m, lim)
+	case *responsesv1.ResponseUsage:
+		return CheckResponseUsage(m, lim)
+	case *responsesv1.ResumeResponseResponse:
+		return CheckResumeResponseResponse(m, lim)
+	case *responsesv1.ShellOutputEvent:
+		return CheckShellOutputEvent(m, lim)
+	case *responsesv1.StreamEvent:
+		return CheckStreamEvent(m, lim)
+	case *responsesv1.StreamResponseRequest:
+		return CheckStreamResponseRequest(m, lim)
+	case *responsesv1.StreamResponseResponse:
+		return CheckStreamResponseResponse(m, lim)
+	case *responsesv1.TextConfig:
+		return CheckTextConfig(m, lim)
+	case *responsesv1.TextFormat:
+		return CheckTextFormat(m, lim)
+	case *responsesv1.ToolOutputItem:
+		return CheckToolOutputItem(m, lim)
+	case *responsesv1.ToolProgressEvent:
+		return CheckToolProgressEvent(m, lim)
 	}
 	return nil
 }

@@ -231,7 +231,7 @@ func AppendPromptCacheOptions(b []byte, m *commonv1.PromptCacheOptions, mode wir
 // DecodePromptCacheOptions fills an empty message from a JSON document. The error is a
 // *wire.Error.
 func DecodePromptCacheOptions(src string, m *commonv1.PromptCacheOptions, lim wire.Limits) error {
-	d := wire.Start(src, lim, wire.Request)
+	d := wire.Start(src, lim, wire.Reply)
 	readPromptCacheOptions(d, m)
 	return d.Finish()
 }

@@ -26,13 +26,13 @@ func AppendApiError(b []byte, m *commonv1.ApiError, mode wire.Mode) []byte {
 	if m.Param != nil {
 		b = append(b, `,"param":`...)
 		b = wire.AppendString(b, *m.Param)
-	} else if mode == wire.Reply && held&(1<<2) == 0 {
+	} else if mode.Replies() && held&(1<<2) == 0 {
 		b = append(b, `,"param":null`...)
 	}
 	if m.Code != nil {
 		b = append(b, `,"code":`...)
 		b = wire.AppendString(b, *m.Code)
-	} else if mode == wire.Reply && held&(1<<3) == 0 {
+	} else if mode.Replies() && held&(1<<3) == 0 {
 		b = append(b, `,"code":null`...)
 	}
 	extra := m.ExtraJson

@@ -68,7 +68,7 @@ func AppendListModelsResponse(b []byte, m *modelsv1.ListModelsResponse, mode wir
 			b = AppendModel(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode == wire.Reply {
+	} else if mode.Replies() {
 		b = append(b, `,"data":[]`...)
 	}
 	return wire.Close(b, n, "")

@@ -144,12 +144,36 @@ func TestOnlyRoutesOfTheGatewayArePublic(t *testing.T) {
 
 func TestParametersAreThoseThatTheProtosName(t *testing.T) {
 	t.Parallel()
+	const options = " query:provider query:strict"
+	const page = " query:after query:limit query:order"
 	want := map[string]string{
-		"createChatCompletion": "query:provider",
-		"listModels":           "query:provider query:capability",
-		"getModel":             "path:model",
-		"explain":              "",
-		"getAuditEntry":        "path:entry_id",
+		"createChatCompletion":       "query:provider query:strict",
+		"getChatCompletion":          "path:completion_id" + options,
+		"listChatCompletions":        "query:model query:metadata" + page + options,
+		"updateChatCompletion":       "path:completion_id" + options,
+		"deleteChatCompletion":       "path:completion_id" + options,
+		"listChatCompletionMessages": "path:completion_id" + page + options,
+		"createResponse":             "query:provider query:strict",
+		"getResponse":                "path:response_id query:include" + options + " query:stream query:starting_after query:include_obfuscation",
+		"deleteResponse":             "path:response_id" + options,
+		"cancelResponse":             "path:response_id" + options,
+		"listInputItems":             "path:response_id query:include" + page + options,
+		"countInputTokens":           "query:provider query:strict",
+		"compactResponse":            "query:provider query:strict",
+		"createConversation":         "query:provider query:strict",
+		"getConversation":            "path:conversation_id" + options,
+		"updateConversation":         "path:conversation_id" + options,
+		"deleteConversation":         "path:conversation_id" + options,
+		"createConversationItems":    "path:conversation_id query:include" + options,
+		"listConversationItems":      "path:conversation_id query:include" + page + options,
+		"getConversationItem":        "path:conversation_id path:item_id query:include" + options,
+		"deleteConversationItem":     "path:conversation_id path:item_id" + options,
+		"createEmbeddings":           "query:provider query:strict",
+
+		"listModels":    "query:provider query:capability",
+		"getModel":      "path:model",
+		"explain":       "",
+		"getAuditEntry": "path:entry_id",
 		"listAuditEntries": "query:start_time query:end_time query:request_id query:model query:provider query:path query:status_code query:reason query:stream " +
 			"query:key_id query:owner query:method query:error_type query:search query:limit query:page_token query:offset query:days query:start_date query:end_date",
 	}

@@ -36,8 +36,9 @@ type EmbeddingParams struct {
 	InputTokens []int32 `protobuf:"varint,4,rep,packed,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
 	// Several texts as token ids.
 	InputTokenLists []*TokenList `protobuf:"bytes,5,rep,name=input_token_lists,json=inputTokenLists,proto3" json:"input_token_lists,omitempty"`
-	// The input as JSON text, also for the images of other providers. A provider
-	// that speaks OpenAI's dialect receives these very bytes.
+	// The input as JSON text, an array: of texts, of token ids, of lists of them, or of
+	// what other providers take, such as images. A provider that speaks OpenAI's
+	// dialect receives these very bytes.
 	InputJson string `protobuf:"bytes,6,opt,name=input_json,json=inputJson,proto3" json:"input_json,omitempty"`
 	// Length of the vectors. Defaults to the model's.
 	Dimensions *int32 `protobuf:"varint,7,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`

@@ -39,10 +39,10 @@ type ResponseParams struct {
 	// The conversation so far, oldest first. Use this one when your code builds or
 	// reads the items.
 	InputItems []*Item `protobuf:"bytes,3,rep,name=input_items,json=inputItems,proto3" json:"input_items,omitempty"`
-	// The same as JSON text: a string or an array as OpenAI documents it. Use this
-	// one when you already hold OpenAI JSON. A provider that speaks OpenAI's dialect
-	// receives these very bytes, and nothing is parsed unless another
-	// provider's dialect needs it.
+	// The same items as JSON text, an array as OpenAI documents it. Use this one when
+	// you already hold OpenAI JSON. A provider that speaks OpenAI's dialect receives
+	// these very bytes, and nothing is parsed unless another provider's dialect needs
+	// it.
 	InputJson string `protobuf:"bytes,4,opt,name=input_json,json=inputJson,proto3" json:"input_json,omitempty"`
 	// The tools that the model may call. At most one of `tools` and `tools_json`
 	// may be set.
@@ -1017,7 +1017,7 @@ func (x *ResponseToolChoice) GetExtraJson() string {
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The exact type. May be left empty: then the arm's first type is meant. In
-	// input, a message without a type stays one.
+	// input, a message or a reference without a type stays one.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The payload, by shape.
 	//
@@ -4504,10 +4504,11 @@ const file_signalbox_responses_v1_responses_proto_rawDesc = "" +
 	"extra_json\x18\x0f \x01(\tR\textraJsonB\a\n" +
 	"\x05_nameB\x0f\n" +
 	"\r_server_labelB\a\n" +
-	"\x05_mode\"\xa3\t\n" +
+	"\x05_mode\"\xb9\t\n" +
 	"\x04Item\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x12?\n" +
-	"\amessage\x18\x02 \x01(\v2#.signalbox.responses.v1.MessageItemH\x00R\amessage\x12O\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12K\n" +
+	"\amessage\x18\x02 \x01(\v2#.signalbox.responses.v1.MessageItemB\n" +
+	"\xa2\xbb\x18\x06Z\x04roleH\x00R\amessage\x12O\n" +
 	"\rfunction_call\x18\x03 \x01(\v2(.signalbox.responses.v1.FunctionCallItemH\x00R\ffunctionCall\x12V\n" +
 	"\x10custom_tool_call\x18\x04 \x01(\v2*.signalbox.responses.v1.CustomToolCallItemH\x00R\x0ecustomToolCall\x12\xb0\x01\n" +
 	"\vtool_output\x18\x05 \x01(\v2&.signalbox.responses.v1.ToolOutputItemBe\xa2\xbb\x18a:\x14function_call_output:\x17custom_tool_call_output:\x17local_shell_call_output:\x17apply_patch_call_outputH\x00R\n" +
@@ -4515,21 +4516,21 @@ const file_signalbox_responses_v1_responses_proto_rawDesc = "" +
 	"\treasoning\x18\x06 \x01(\v2%.signalbox.responses.v1.ReasoningItemH\x00R\treasoning\x12\x80\x01\n" +
 	"\x03mcp\x18\a \x01(\v2\x1f.signalbox.responses.v1.McpItemBK\xa2\xbb\x18G:\bmcp_call:\x0emcp_list_tools:\x14mcp_approval_request:\x15mcp_approval_responseH\x00R\x03mcp\x12\xcc\x02\n" +
 	"\fbuiltin_tool\x18\b \x01(\v2'.signalbox.responses.v1.BuiltinToolItemB\xfd\x01\xa2\xbb\x18\xf8\x01:\x0fweb_search_call:\x10file_search_call:\x15code_interpreter_call:\x15image_generation_call:\rcomputer_call:\x14computer_call_output:\x10local_shell_call:\n" +
-	"shell_call:\x11shell_call_output:\x10apply_patch_call:\x10tool_search_call:\x12tool_search_output:\aprogram:\x0eprogram_outputH\x00R\vbuiltinTool\x12N\n" +
-	"\x0eitem_reference\x18\t \x01(\v2%.signalbox.responses.v1.ItemReferenceH\x00R\ritemReference\x12H\n" +
+	"shell_call:\x11shell_call_output:\x10apply_patch_call:\x10tool_search_call:\x12tool_search_output:\aprogram:\x0eprogram_outputH\x00R\vbuiltinTool\x12X\n" +
+	"\x0eitem_reference\x18\t \x01(\v2%.signalbox.responses.v1.ItemReferenceB\b\xa2\xbb\x18\x04Z\x02idH\x00R\ritemReference\x12H\n" +
 	"\n" +
 	"compaction\x18\n" +
 	" \x01(\v2&.signalbox.responses.v1.CompactionItemH\x00R\n" +
 	"compaction\x12'\n" +
 	"\n" +
 	"other_json\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\x10\x01H\x00R\totherJson:\x06\xa2\xbb\x18\x02\x10\x01B\x06\n" +
-	"\x04item\"\xd7\x02\n" +
+	"\x04item\"\xd9\x02\n" +
 	"\vMessageItem\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x1b\n" +
 	"\x04role\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04role\x12\x1d\n" +
-	"\acontent\x18\x03 \x01(\tH\x01R\acontent\x88\x01\x01\x12Y\n" +
-	"\rcontent_parts\x18\x04 \x03(\v2#.signalbox.responses.v1.ContentPartB\x0f\xa2\xbb\x18\v\n" +
-	"\acontent(\x01R\fcontentParts\x12\x1b\n" +
+	"\acontent\x18\x03 \x01(\tH\x01R\acontent\x88\x01\x01\x12[\n" +
+	"\rcontent_parts\x18\x04 \x03(\v2#.signalbox.responses.v1.ContentPartB\x11\xa2\xbb\x18\r\n" +
+	"\acontent(\x01`\x01R\fcontentParts\x12\x1b\n" +
 	"\x06status\x18\x05 \x01(\tH\x02R\x06status\x88\x01\x01\x12\x19\n" +
 	"\x05phase\x18\x06 \x01(\tH\x03R\x05phase\x88\x01\x01\x12\x1d\n" +
 	"\n" +
@@ -4633,10 +4634,10 @@ const file_signalbox_responses_v1_responses_proto_rawDesc = "" +
 	"\n" +
 	"\b_call_idB\t\n" +
 	"\a_outputB\t\n" +
-	"\a_status\"\xc0\x02\n" +
+	"\a_status\"\xc2\x02\n" +
 	"\rReasoningItem\x12\x13\n" +
-	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12E\n" +
-	"\asummary\x18\x02 \x03(\v2#.signalbox.responses.v1.ContentPartB\x06\xa2\xbb\x18\x02(\x01R\asummary\x12=\n" +
+	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12G\n" +
+	"\asummary\x18\x02 \x03(\v2#.signalbox.responses.v1.ContentPartB\b\xa2\xbb\x18\x04(\x01`\x01R\asummary\x12=\n" +
 	"\acontent\x18\x03 \x03(\v2#.signalbox.responses.v1.ContentPartR\acontent\x120\n" +
 	"\x11encrypted_content\x18\x04 \x01(\tH\x01R\x10encryptedContent\x88\x01\x01\x12\x1b\n" +
 	"\x06status\x18\x05 \x01(\tH\x02R\x06status\x88\x01\x01\x12\x1d\n" +

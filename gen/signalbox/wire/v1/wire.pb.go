@@ -39,6 +39,9 @@
 // - An enum is the name of its value without the enum's prefix, in lower case; a
 //   Timestamp is RFC 3339 text; a Duration is decimal seconds with "s".
 // - Maps are written in the order of their keys.
+// - A list of `float` is an array of numbers or a string: base64 of the packed
+//   little-endian floats. Both are read; the one who writes chooses. A number is
+//   rounded to the nearest 32-bit float.
 
 package wirev1
 
@@ -66,9 +69,13 @@ type MessageShape struct {
 	Object string `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// Whether the message is a union told apart by its member `type`, with the
 	// members of the chosen arm beside it. Field 1 is then `string type`, and the
-	// one oneof holds the arms. Unknown types arrive in `other_json`, field 14.
+	// one oneof holds the arms. Plain scalars beside the oneof are members of every
+	// object. An object of another type, or without one, arrives whole in
+	// `other_json`, field 14, and is written back as it came; `type` and the plain
+	// scalars are then read from it, and not written. What no field can hold stands
+	// in the `extra_json` of the arm.
 	Union bool `protobuf:"varint,2,opt,name=union,proto3" json:"union,omitempty"`
-	// Whether the message is written as the bare value of its only field. It
+	// Whether the message is written as the bare value of its only field, a list. It
 	// exists because protobuf has no list of lists.
 	Transparent   bool `protobuf:"varint,3,opt,name=transparent,proto3" json:"transparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -135,18 +142,21 @@ type FieldShape struct {
 	// Whether the field holds JSON text. Beside typed fields of the same key it
 	// takes what none of them can hold.
 	Raw bool `protobuf:"varint,2,opt,name=raw,proto3" json:"raw,omitempty"`
-	// Whether the field holds the JSON text of a heavy member, of which typed
-	// fields with the same key are the parsed form. The REST decoder fills only
-	// this field; the typed form is made when something asks for it.
+	// Whether the field holds the JSON text of a heavy member, an array, of which
+	// the lists with the same key are the parsed form. The REST decoder fills only
+	// this field; the typed form is made when something asks for it. A member of
+	// another kind, as the string that `input` may be, has a typed field at once.
 	Deferred bool `protobuf:"varint,3,opt,name=deferred,proto3" json:"deferred,omitempty"`
 	// Whether an unset field is written as null, unless another field of the same
 	// key is set. Applies to replies only.
 	EmitNull bool `protobuf:"varint,4,opt,name=emit_null,json=emitNull,proto3" json:"emit_null,omitempty"`
-	// Whether an empty list or map is written as [] or {}, unless another field of
-	// the same key is set. Applies to replies only.
+	// Whether an unset list or map is written as [] or {}, unless another field of
+	// the same key is set; an unset raw field is written as []. Applies to replies
+	// only.
 	EmitEmpty bool `protobuf:"varint,5,opt,name=emit_empty,json=emitEmpty,proto3" json:"emit_empty,omitempty"`
 	// Limits `emit_null` and `emit_empty` to messages whose `type`, their own or
-	// that of the union they are an arm of, is one of these. Empty: no limit.
+	// that of the union they are an arm of, is one of these. Empty: no limit. An
+	// empty list that is read before the `type` is kept in `extra_json`.
 	EmitTypes []string `protobuf:"bytes,6,rep,name=emit_types,json=emitTypes,proto3" json:"emit_types,omitempty"`
 	// The values of `type` that choose this arm of a union. The first one is
 	// written when a client left `type` empty. Empty: the field's name.
@@ -157,9 +167,17 @@ type FieldShape struct {
 	// does for `temperature`.
 	DecimalPoint bool `protobuf:"varint,9,opt,name=decimal_point,json=decimalPoint,proto3" json:"decimal_point,omitempty"`
 	// Whether a null is read as unset although none is written for it.
-	NullUnset     bool `protobuf:"varint,10,opt,name=null_unset,json=nullUnset,proto3" json:"null_unset,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NullUnset bool `protobuf:"varint,10,opt,name=null_unset,json=nullUnset,proto3" json:"null_unset,omitempty"`
+	// For an arm of a union: the member by which an object that has no `type`, or a
+	// null, is known to be this arm. The arms are asked in their order. Such an object
+	// is read with an empty `type`; in a request, an arm with this option and an empty
+	// `type` is written without one.
+	Untyped string `protobuf:"bytes,11,opt,name=untyped,proto3" json:"untyped,omitempty"`
+	// Whether `emit_null` and `emit_empty` apply to requests as well, because
+	// providers demand the member in their input too.
+	EmitInRequests bool `protobuf:"varint,12,opt,name=emit_in_requests,json=emitInRequests,proto3" json:"emit_in_requests,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FieldShape) Reset() {
@@ -262,6 +280,20 @@ func (x *FieldShape) GetNullUnset() bool {
 	return false
 }
 
+func (x *FieldShape) GetUntyped() string {
+	if x != nil {
+		return x.Untyped
+	}
+	return ""
+}
+
+func (x *FieldShape) GetEmitInRequests() bool {
+	if x != nil {
+		return x.EmitInRequests
+	}
+	return false
+}
+
 var file_signalbox_wire_v1_wire_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
@@ -305,7 +337,7 @@ const file_signalbox_wire_v1_wire_proto_rawDesc = "" +
 	"\fMessageShape\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05union\x18\x02 \x01(\bR\x05union\x12 \n" +
-	"\vtransparent\x18\x03 \x01(\bR\vtransparent\"\x99\x02\n" +
+	"\vtransparent\x18\x03 \x01(\bR\vtransparent\"\xdd\x02\n" +
 	"\n" +
 	"FieldShape\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x10\n" +
@@ -321,7 +353,9 @@ const file_signalbox_wire_v1_wire_proto_rawDesc = "" +
 	"\rdecimal_point\x18\t \x01(\bR\fdecimalPoint\x12\x1d\n" +
 	"\n" +
 	"null_unset\x18\n" +
-	" \x01(\bR\tnullUnset:\\\n" +
+	" \x01(\bR\tnullUnset\x12\x18\n" +
+	"\auntyped\x18\v \x01(\tR\auntyped\x12(\n" +
+	"\x10emit_in_requests\x18\f \x01(\bR\x0eemitInRequests:\\\n" +
 	"\amessage\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\v2\x1f.signalbox.wire.v1.MessageShapeR\amessage:T\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\v2\x1d.signalbox.wire.v1.FieldShapeR\x05fieldB\xc8\x01\n" +
 	"\x15com.signalbox.wire.v1B\tWireProtoP\x01Z>github.com/signalbox-ai/signalbox/gen/signalbox/wire/v1;wirev1\xa2\x02\x03SWX\xaa\x02\x11Signalbox.Wire.V1\xca\x02\x11Signalbox\\Wire\\V1\xe2\x02\x1dSignalbox\\Wire\\V1\\GPBMetadata\xea\x02\x13Signalbox::Wire::V1b\x06proto3"
