@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	"github.com/signalbox-ai/signalbox/providers/wire"
 )
 
 // utterance is what a model says in a completion, or in a piece of one.
@@ -24,7 +25,22 @@ type utterance interface {
 func says(u utterance, finish string) bool {
 	return finish != "" && finish != "stop" || u.GetContent() != "" || u.GetRefusal() != "" || len(u.GetToolCalls()) > 0 ||
 		u.GetReasoning() != "" || u.GetReasoningContent() != "" || len(u.GetReasoningDetails()) > 0 ||
-		u.GetAudio() != nil || u.GetFunctionCall() != nil || u.GetExtraJson() != ""
+		u.GetAudio() != nil || u.GetFunctionCall() != nil || holds(u.GetExtraJson())
+}
+
+// holds says whether there is anything in members that the gateway does not know: they
+// may be how a provider spells its content.
+func holds(extra string) bool {
+	found := false
+	wire.Held(extra, func(name string) uint64 {
+		switch value, _ := wire.Member(extra, name); value {
+		case "null", `""`, "[]", "{}":
+		default:
+			found = true
+		}
+		return 0
+	})
+	return found
 }
 
 // empty says that a completion says nothing.

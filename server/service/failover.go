@@ -1,8 +1,6 @@
 package service
 
 import (
-	"net/http"
-
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
@@ -44,7 +42,7 @@ func weight(failed *failure.Error) int {
 		return 0
 	case failed.Reason == commonv1.ErrorReason_ERROR_REASON_NO_HEALTHY_PROVIDER:
 		return 1
-	case failed.UpstreamStatus < http.StatusBadRequest:
+	case failed.UpstreamStatus < 400:
 		return 2
 	default:
 		return 3

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -35,7 +34,7 @@ type walk[P proto.Message] struct {
 type verdict struct {
 	err       error
 	target    *planv1.Target
-	header    http.Header
+	header    map[string][]string
 	id        string
 	usage     *usagev1.TokenUsage
 	usageJSON string
