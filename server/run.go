@@ -27,6 +27,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.certs != nil {
 		rooms.Go(func() error { return s.certs.Run(workCtx) })
 	}
+	jobsCtx, stopJobs := context.WithCancel(workCtx)
+	defer stopJobs()
+	rooms.Go(func() error { return s.jobs.Run(jobsCtx) })
 	doors, doorsCtx := errgroup.WithContext(workCtx)
 	doors.Go(func() error { return s.serveHTTP() })
 	doors.Go(func() error {
@@ -40,6 +43,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-doorsCtx.Done(): // a room or a door failed
 	}
+	stopJobs() // what they have not finished, another process begins anew
 	s.drain(ctx)
 	err := doors.Wait()
 	stopWork()

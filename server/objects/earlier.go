@@ -67,7 +67,11 @@ func (k *Keeper) Input(ctx context.Context, params *responsesv1.ResponseParams, 
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{params: params, owner: owner, raw: raw, sealer: k.params.IDs, keeper: k}
+	sealer, err := k.ids()
+	if err != nil {
+		return nil, err
+	}
+	in := &Input{params: params, owner: owner, raw: raw, sealer: sealer, keeper: k}
 	e := &in.earlier
 	id := found.ref.UpstreamID
 	switch {

@@ -22,7 +22,7 @@ import (
 type walk[P proto.Message] struct {
 	call   *call.Call
 	params P
-	meter  func(usageJSON string) *usagev1.TokenUsage
+	meter  func(*providers.Exchange) *usagev1.TokenUsage
 
 	began time.Time
 	next  int // the place of the next target
@@ -41,7 +41,7 @@ type verdict struct {
 }
 
 // newWalk begins at the plan's first target.
-func newWalk[P proto.Message](c *call.Call, params P, meter func(string) *usagev1.TokenUsage) *walk[P] {
+func newWalk[P proto.Message](c *call.Call, params P, meter func(*providers.Exchange) *usagev1.TokenUsage) *walk[P] {
 	c.Outcome.Admitted = time.Now()
 	return &walk[P]{call: c, params: params, meter: meter, began: c.Outcome.Admitted}
 }
@@ -120,7 +120,7 @@ func (w *walk[P]) step() bool {
 	}
 	w.next++
 	w.from = len(outcome.Exchange.Attempts)
-	outcome.Exchange.UsageJSON, outcome.Usage = "", nil
+	outcome.Exchange.UsageJSON, outcome.Exchange.Usage, outcome.Usage = "", nil, nil
 	return outcome.Target != nil
 }
 
@@ -192,7 +192,7 @@ func (w *walk[P]) count() {
 	case exchange.UsageJSON == "":
 		return
 	}
-	outcome.Usage = w.meter(exchange.UsageJSON)
+	outcome.Usage = w.meter(exchange)
 	if paid := len(exchange.Attempts); paid > w.from {
 		exchange.Attempts[paid-1].UsageJSON = exchange.UsageJSON
 		for len(outcome.Paid) < paid {
