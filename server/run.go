@@ -27,6 +27,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.certs != nil {
 		rooms.Go(func() error { return s.certs.Run(workCtx) })
 	}
+	rooms.Go(func() error { return s.meetStore(workCtx) })
 	jobsCtx, stopJobs := context.WithCancel(workCtx)
 	defer stopJobs()
 	rooms.Go(func() error { return s.jobs.Run(jobsCtx) })

@@ -40,6 +40,7 @@ import (
 	"github.com/signalbox-ai/signalbox/server/certs"
 	"github.com/signalbox-ai/signalbox/server/config"
 	"github.com/signalbox-ai/signalbox/server/jobs"
+	"github.com/signalbox-ai/signalbox/server/objectid"
 	"github.com/signalbox-ai/signalbox/server/objects"
 	"github.com/signalbox-ai/signalbox/server/plan"
 	"github.com/signalbox-ai/signalbox/server/service"
@@ -75,6 +76,7 @@ type Server struct {
 	objects    *objects.Keeper
 	jobs       *jobs.Jobs
 	jobsHandle sqldb.Handle
+	keyring    *objectid.Keyring // nil: it has met the store
 	background *service.Background
 	audit      *audit.Log
 	auth       *auth.Auth

@@ -67,11 +67,7 @@ func (k *Keeper) Input(ctx context.Context, params *responsesv1.ResponseParams, 
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := k.ids()
-	if err != nil {
-		return nil, err
-	}
-	in := &Input{params: params, owner: owner, raw: raw, sealer: sealer, keeper: k}
+	in := &Input{params: params, owner: owner, raw: raw, sealer: k.params.IDs, keeper: k}
 	e := &in.earlier
 	id := found.ref.UpstreamID
 	switch {

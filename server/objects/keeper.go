@@ -31,8 +31,8 @@ type Store interface {
 type Params struct {
 	// Store keeps them.
 	Store Store
-	// IDs has what seals and opens their ids.
-	IDs *objectid.Source
+	// IDs seals and opens their ids.
+	IDs *objectid.Sealer
 	// Config says how long they are kept; all its members are set.
 	Config *configv1.Objects
 	// Now is the clock.
@@ -45,38 +45,16 @@ type Keeper struct{ params Params }
 // New returns a Keeper.
 func New(params Params) *Keeper { return &Keeper{params: params} }
 
-// Ready says that ids can be sealed and opened: the key for them is at hand, or has been
-// fetched from the store. Whoever plans a call that needs it asks first.
-func (k *Keeper) Ready() error {
-	_, err := k.ids()
-	return err
-}
-
-// ids is what seals and opens ids. The store is asked once in a process, under its own
-// deadline.
-func (k *Keeper) ids() (*objectid.Sealer, error) {
-	sealer, err := k.params.IDs.Sealer(context.Background())
-	return sealer, fail(err)
-}
-
 // Naming returns what gives the objects of a provider instance their ids. The empty
-// instance is the gateway's own store. The keeper is ready.
+// instance is the gateway's own store.
 func (k *Keeper) Naming(instance, owner string) *Naming {
-	sealer, err := k.ids()
-	if err != nil {
-		panic(fmt.Sprintf("objects are named before the keeper is ready: %v", err))
-	}
-	return newNaming(sealer, instance, owner)
+	return newNaming(k.params.IDs, instance, owner)
 }
 
 // Open returns what an id stands for. raw says that the caller may use a provider's own
 // ids: such an id has no instance that is known. What is not the owner's does not exist.
 func (k *Keeper) Open(id, owner string, raw bool) (ref objectid.Ref, isRaw bool, err error) {
-	sealer, err := k.ids()
-	if err != nil {
-		return ref, false, err
-	}
-	ref, err = sealer.Open(id, owner)
+	ref, err = k.params.IDs.Open(id, owner)
 	switch {
 	case err == nil:
 		return ref, false, nil

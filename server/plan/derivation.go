@@ -192,11 +192,8 @@ func (d *derivation) spread() {
 // goesOnFrom finds where what a response goes on from is kept.
 func (d *derivation) goesOnFrom() (err error) {
 	params, ok := d.asked.params.(*responsesv1.ResponseParams)
-	if ok || d.asked.store { // what is kept gets an id of ours
-		err = d.planner.params.Objects.Ready()
-	}
-	if !ok || err != nil {
-		return err
+	if !ok {
+		return nil
 	}
 	owner, raw := "/", true
 	if principal := d.question.Principal; principal != nil {

@@ -63,9 +63,6 @@ func (p *Planner) object(plan *planv1.ExecutionPlan, q Question, s stored) error
 			return noProvider(named)
 		}
 	}
-	if err := p.params.Objects.Ready(); err != nil {
-		return err
-	}
 	retry := p.retry.unary
 	if _, streams := q.Request.(*responsesv1.ResumeResponseRequest); streams {
 		retry = p.retry.stream
