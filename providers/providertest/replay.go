@@ -42,7 +42,8 @@ func Recording(name string) (body []byte, stream bool, err error) {
 }
 
 // replay is the reply of a recording: its bytes as they are. Chunks that were
-// recorded without framing are framed as OpenAI does.
+// recorded without framing are framed as OpenAI does: events of a response have
+// their names, chunks end with [DONE].
 func replay(name string) (answer, error) {
 	raw, err := recordings.ReadFile("testdata/" + path.Clean(name))
 	if err != nil {
@@ -56,7 +57,7 @@ func replay(name string) (answer, error) {
 		}
 		return jsonAnswer(status, raw), nil
 	case strings.HasSuffix(name, ".chunks.txt"):
-		a := streamAnswer(bytes.Split(bytes.TrimSpace(raw), []byte("\n")))
+		a := unframed(bytes.Split(bytes.TrimSpace(raw), []byte("\n")))
 		a.framed = frame(a.events, Framing{})
 		return a, nil
 	default:
@@ -68,4 +69,21 @@ func replay(name string) (answer, error) {
 		}
 		return a, nil
 	}
+}
+
+// unframed is a stream whose events were recorded without framing.
+func unframed(lines [][]byte) answer {
+	events := make([]*node, 0, len(lines))
+	for _, line := range lines {
+		n, _, err := parse(line)
+		if err != nil || n.get("type") == nil {
+			return chunksAnswer(lines)
+		}
+		events = append(events, n)
+	}
+	a := streamAnswer(named(events))
+	for i, line := range lines { // as it was recorded
+		a.events[i].data = line
+	}
+	return a
 }
