@@ -5,14 +5,8 @@ import "strings"
 // chat answers a chat completion. have says that a script was queued for it, so
 // that markers count no more.
 func (x *exchange) chat(body []byte, have bool) answer {
-	root, e := x.parseBody(body)
+	root, e := x.asked(body, have)
 	if e != nil {
-		return x.refuse(e)
-	}
-	x.up.records.update(x.rec, func(r *Request) {
-		r.Model, r.Stream = root.get("model").str(), root.get("stream").is()
-	})
-	if e := x.marked(root, have); e != nil {
 		return x.refuse(e)
 	}
 	model, e := x.check(root)
@@ -50,6 +44,18 @@ func (x *exchange) chunks(chunks []*node) answer {
 		}
 	}
 	return a
+}
+
+// asked reads the JSON of a request, and takes the script that it names.
+func (x *exchange) asked(body []byte, have bool) (*node, *APIError) {
+	root, e := x.parseBody(body)
+	if e != nil {
+		return nil, e
+	}
+	x.up.records.update(x.rec, func(r *Request) {
+		r.Model, r.Stream = root.get("model").str(), root.get("stream").is()
+	})
+	return root, x.marked(root, have)
 }
 
 // parseBody reads the JSON of a request.

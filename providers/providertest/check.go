@@ -65,6 +65,11 @@ func mentionsJSON(root *node) bool {
 
 // checkModel judges what only some models take.
 func checkModel(_ *exchange, root *node, model string) *APIError {
+	if strings.HasPrefix(model, "text-embedding") {
+		e := noModel(model)
+		e.Code, e.Param, e.Message = "", "model", "The model '"+model+"' does not chat."
+		return e
+	}
 	if reasons(model) {
 		return checkReasoning(root)
 	}

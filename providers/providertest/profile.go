@@ -59,6 +59,8 @@ type profile struct {
 
 	// voice is how it spells completions.
 	voice *voice
+	// embedding is how it embeds texts. Nil: it does not.
+	embedding *embedding
 	// envelope is how it spells an error of an endpoint, and its status.
 	envelope func(e *APIError, endpoint string) (int, *node)
 	// indents says that its JSON is laid out for people.

@@ -15,6 +15,7 @@ func azureProfile() *profile {
 	p.credential = []string{"Api-Key", "Authorization"}
 	p.headers = []string{"X-Ms-Client-Request-Id"}
 	p.grammar = &grammar{more: map[string]map[string]field{"request": {"model": may(text)}}}
+	p.embedding.fields["model"] = may(text)
 	p.senses = []sense{checkVersion, checkTurns, checkTools, checkTogether, checkModel}
 	p.voice = azureVoice()
 	p.envelope = azureError

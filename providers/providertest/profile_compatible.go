@@ -5,7 +5,7 @@ package providertest
 func compatibleProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		keyless:    true,
 		lenient:    true,
@@ -25,6 +25,13 @@ func compatibleProfile() *profile {
 			callID:    prefixed("call_", 9),
 			usage:     usageLaid("prompt_tokens completion_tokens total_tokens", "", ""),
 			reasoning: "reasoning_content",
+		},
+		embedding: &embedding{
+			sizes:  map[string]int{"local-embed": 384},
+			fields: openAIEmbedding().fields,
+			empty:  true,
+			reply:  "object data model usage", entry: "object embedding index",
+			usage: embeddingUsage("prompt_tokens total_tokens"),
 		},
 		envelope: inEnvelope(openAIError),
 	}

@@ -12,7 +12,7 @@ import (
 func mistralProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		grammar:    mistralGrammar(),
 		senses:     []sense{checkTurns, checkTools},
@@ -51,6 +51,19 @@ func mistralProfile() *profile {
 					*choice = *choice.without("logprobs")
 				}
 			},
+		},
+		embedding: &embedding{
+			sizes: map[string]int{"mistral-embed": 1024},
+			fields: map[string]field{
+				"encoding_format":  may(nullable(oneOf("float", "base64"))),
+				"output_dimension": may(nullable(integer(1, 3072))),
+				"output_dtype":     may(oneOf("float")),
+				"metadata":         may(nullable(anyObject)),
+			},
+			fixed:    set([]string{"mistral-embed"}),
+			noTokens: true,
+			reply:    "id object data model usage", entry: "object embedding index",
+			usage: embeddingUsage("prompt_tokens total_tokens completion_tokens"),
 		},
 		envelope:  mistralError,
 		requestID: "Mistral-Correlation-Id",

@@ -9,7 +9,7 @@ import (
 func ollamaProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings, serveNative}),
 		credential: []string{"Authorization"},
 		keyless:    true,
 		lenient:    true,
@@ -55,6 +55,13 @@ func ollamaProfile() *profile {
 				c.put("choices", list(obj("index", 0, "delta", obj("role", "assistant", "content", ""), "finish_reason", nil)))
 				return [][]byte{c.compact()}
 			},
+		},
+		embedding: &embedding{
+			sizes:    map[string]int{"nomic-embed-text": 768, "nomic-embed-text:latest": 768},
+			fields:   openAIEmbedding().fields,
+			noTokens: true, empty: true,
+			reply: "object data model usage", entry: "object embedding index",
+			usage: embeddingUsage("prompt_tokens total_tokens"),
 		},
 		envelope: ollamaError,
 	}

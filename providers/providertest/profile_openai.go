@@ -4,13 +4,14 @@ package providertest
 func openAIProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		headers:    []string{"Openai-Organization", "Openai-Project"},
 		senses:     []sense{checkTurns, checkTools, checkTogether, checkModel},
 		models:     knownModels,
 		model:      entry("system"),
 		voice:      openAIVoice(),
+		embedding:  openAIEmbedding(),
 		envelope:   inEnvelope(openAIError),
 		indents:    true,
 		requestID:  "X-Request-Id",
@@ -65,4 +66,6 @@ var knownModels = []known{
 	{"gpt-5-nano", "gpt-5-nano-2025-08-07"},
 	{"gpt-5-chat-latest", "gpt-5-chat-latest"},
 	{"text-embedding-3-small", "text-embedding-3-small"},
+	{"text-embedding-3-large", "text-embedding-3-large"},
+	{"text-embedding-ada-002", "text-embedding-ada-002"},
 }

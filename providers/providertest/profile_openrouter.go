@@ -5,7 +5,7 @@ package providertest
 func openRouterProfile() *profile {
 	p := &profile{
 		base:       "/api/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		headers:    []string{"Http-Referer", "X-Title"},
 		lenient:    true,
@@ -29,7 +29,7 @@ func openRouterProfile() *profile {
 			return r.get("exclude").is(), on || root.get("reasoning_effort").str() != ""
 		},
 		thinkers: []string{"deepseek-r1", "o3", ":thinking"},
-		models:   same("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5", "deepseek/deepseek-r1", "openrouter/auto"),
+		models:   same("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5", "deepseek/deepseek-r1", "openrouter/auto", "openai/text-embedding-3-small"),
 		model: func(id string) *node {
 			return obj(
 				"id", id, "canonical_slug", id, "name", id, "created", modelsCreated, "context_length", 128000,
@@ -37,7 +37,14 @@ func openRouterProfile() *profile {
 				"pricing", obj("prompt", "0.00000015", "completion", "0.0000006"),
 			)
 		},
-		voice:     openRouterVoice(),
+		voice: openRouterVoice(),
+		embedding: &embedding{
+			sizes:    map[string]int{"openai/text-embedding-3-small": 1536},
+			fields:   openAIEmbedding().fields,
+			noTokens: true, empty: true,
+			reply: "object data model usage id provider", entry: "object index embedding",
+			usage: embeddingUsage("prompt_tokens total_tokens cost"),
+		},
 		envelope:  openRouterError,
 		requestID: "X-Generation-Id",
 	}

@@ -6,7 +6,7 @@ import "net/http"
 func vllmProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		keyless:    true,
 		lenient:    true,
@@ -61,6 +61,14 @@ func vllmProfile() *profile {
 				_, body := vllmError(e, "")
 				return [][]byte{body.compact(), []byte(done)}
 			},
+		},
+		embedding: &embedding{
+			sizes:  map[string]int{"intfloat/e5-mistral-7b-instruct": 4096},
+			fixed:  set([]string{"intfloat/e5-mistral-7b-instruct"}),
+			fields: openAIEmbedding().fields,
+			empty:  true,
+			reply:  "id object created model data usage", entry: "index object embedding",
+			usage: embeddingUsage("prompt_tokens total_tokens completion_tokens prompt_tokens_details"),
 		},
 		envelope:  vllmError,
 		requestID: "X-Request-Id",

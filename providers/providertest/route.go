@@ -9,15 +9,20 @@ import (
 // Endpoints that scripts are queued for, as Request.Endpoint names them: the method,
 // and the path under the provider's base.
 const (
-	EndpointChat   = "POST /chat/completions"
-	EndpointModels = "GET /models"
-	EndpointModel  = "GET /models/{id}"
+	EndpointChat       = "POST /chat/completions"
+	EndpointModels     = "GET /models"
+	EndpointModel      = "GET /models/{id}"
+	EndpointEmbeddings = "POST /embeddings"
+	// EndpointEmbed is Ollama's own.
+	EndpointEmbed = "POST /api/embed"
 )
 
 // The abilities that a profile serves, each with its endpoints.
 const (
-	serveChat   = "chat"
-	serveModels = "models"
+	serveChat       = "chat"
+	serveModels     = "models"
+	serveEmbeddings = "embeddings"
+	serveNative     = "native"
 )
 
 // endpoint is a method of a path, and what answers it.
@@ -35,6 +40,8 @@ func endpoints() []endpoint {
 		{EndpointChat, serveChat, (*exchange).chat},
 		{EndpointModels, serveModels, (*exchange).listModels},
 		{EndpointModel, serveModels, (*exchange).oneModel},
+		{EndpointEmbeddings, serveEmbeddings, (*exchange).embed},
+		{EndpointEmbed, serveNative, (*exchange).embedNative},
 	}
 }
 

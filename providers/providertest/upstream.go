@@ -42,6 +42,8 @@ type Params struct {
 	// AcceptUnknown takes members that the provider does not know, as compatible
 	// servers do.
 	AcceptUnknown bool
+	// FloatsOnly answers embeddings as numbers, also where base64 was asked for.
+	FloatsOnly bool
 	// AllowHeaders are request headers that it takes beside those that a provider
 	// expects. "*" allows any: for clients that talk to it directly.
 	AllowHeaders []string
