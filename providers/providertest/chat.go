@@ -14,11 +14,15 @@ func (x *exchange) chat(body []byte, have bool) answer {
 		return x.refuse(e)
 	}
 	a := newAsk(root.without(x.up.profile.ignores...), body, model)
+	if x.up.profile.serves[serveKept] && a.root.get("store").is() {
+		a.id = x.up.store.seed(x.rec.Credential, body, true)
+	}
 	if show := x.up.profile.thinking; show != nil {
 		a.mute, a.thinks = show(root)
 	}
 	return x.scripted(func() answer {
 		said := x.compose(a)
+		x.keepCompletion(a, said)
 		if a.stream {
 			return x.chunks(x.events(a, said))
 		}

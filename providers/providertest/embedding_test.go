@@ -87,7 +87,7 @@ func TestEmbeddings(t *testing.T) {
 		}
 	}
 	_, body := send(t, up, http.MethodPost, "/embeddings", embeds("text-embedding-3-small", `["a","b"]`, `,"dimensions":5`))
-	if got, want := skeleton(t, body), skeleton(t, recorded(t, "vercel-ai/openai/openai-embedding.json")); got != want {
+	if got, want := skeleton(t, body), skeleton(t, recorded(t, "vercel-ai/openai/embeddings/openai-embedding.json")); got != want {
 		t.Errorf("members\n got %s\nwant %s", got, want)
 	}
 }
@@ -181,7 +181,7 @@ func TestEmbedNative(t *testing.T) {
 func TestEmbeddingScripts(t *testing.T) {
 	t.Parallel()
 	up := Start(t)
-	up.EnqueueTextAt(t, EndpointEmbeddings, "status=429,retry-after=1", "replay=vercel-ai/openai/openai-embedding.json", "malformed=1")
+	up.EnqueueTextAt(t, EndpointEmbeddings, "status=429,retry-after=1", "replay=vercel-ai/openai/embeddings/openai-embedding.json", "malformed=1")
 	for _, want := range []string{`"rate_limit_exceeded"`, `0.0057293195`, `"object";`} {
 		if _, body := send(t, up, http.MethodPost, "/embeddings", embeds("text-embedding-3-small", `"a"`, ``)); !strings.Contains(body, want) {
 			t.Errorf("%s lacks %s", body, want)

@@ -61,6 +61,8 @@ type profile struct {
 	voice *voice
 	// embedding is how it embeds texts. Nil: it does not.
 	embedding *embedding
+	// responding is how it answers responses. Nil: it does not.
+	responding *responding
 	// envelope is how it spells an error of an endpoint, and its status.
 	envelope func(e *APIError, endpoint string) (int, *node)
 	// indents says that its JSON is laid out for people.

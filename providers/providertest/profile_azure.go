@@ -15,6 +15,10 @@ func azureProfile() *profile {
 	p.credential = []string{"Api-Key", "Authorization"}
 	p.headers = []string{"X-Ms-Client-Request-Id"}
 	p.grammar = &grammar{more: map[string]map[string]field{"request": {"model": may(text)}}}
+	p.serves = set([]string{
+		serveChat, serveModels, serveEmbeddings, serveResponses, serveStored, serveCancel, serveInputItems,
+	})
+	p.responding = azureResponding()
 	p.embedding.fields["model"] = may(text)
 	p.senses = []sense{checkVersion, checkTurns, checkTools, checkTogether, checkModel}
 	p.voice = azureVoice()
@@ -52,8 +56,8 @@ func azurePlace(r *http.Request) (string, target) {
 	}
 	t := target{version: version}
 	rest, deployed := strings.CutPrefix(place, "deployments/")
-	if !deployed { // completions and embeddings are those of a deployment
-		if strings.HasPrefix(place, "chat/") || strings.HasPrefix(place, "embeddings") {
+	if !deployed { // completions and embeddings are those of a deployment, and responses came late
+		if strings.HasPrefix(place, "chat/") || strings.HasPrefix(place, "embeddings") || strings.HasPrefix(place, "responses") && version < "2025-03-01" {
 			return "", target{}
 		}
 		return "/" + place, t
@@ -130,6 +134,21 @@ func azureVoice() *voice {
 		choice.put("content_filter_results", results)
 	}
 	return v
+}
+
+// azureResponding is OpenAI's, with what the filters found, and without
+// conversations.
+func azureResponding() *responding {
+	by := openAIResponding()
+	by.less = []string{"conversation", "prompt", "context_management", "moderation"}
+	by.layout = strings.Replace(by.layout, "completed_at ", "completed_at content_filters ", 1)
+	by.more = func(response *node, _ bool) {
+		response.put("content_filters", list(obj(
+			"blocked", false, "source_type", "prompt", "content_filter_raw", nil, "content_filter_results", unfiltered("jailbreak"),
+			"content_filter_offsets", obj("start_offset", 0, "end_offset", 18, "check_offset", 0),
+		)))
+	}
+	return by
 }
 
 // unfiltered is what the filters found: nothing.

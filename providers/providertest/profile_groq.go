@@ -4,7 +4,7 @@ package providertest
 func groqProfile() *profile {
 	p := &profile{
 		base:       "/openai/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveResponses}),
 		credential: []string{"Authorization"},
 		grammar:    groqGrammar(),
 		senses:     []sense{checkTurns, checkTools, checkTogether, checkGroq},
@@ -21,11 +21,12 @@ func groqProfile() *profile {
 				"context_window", 131072, "public_apps", nil, "max_completion_tokens", 32768,
 			)
 		},
-		voice:     groqVoice(),
-		envelope:  groqError,
-		requestID: "X-Request-Id",
-		limits:    true,
-		header:    map[string]string{"X-Groq-Region": "fra"},
+		voice:      groqVoice(),
+		responding: groqResponding(),
+		envelope:   groqError,
+		requestID:  "X-Request-Id",
+		limits:     true,
+		header:     map[string]string{"X-Groq-Region": "fra"},
 	}
 	p.list = func(ids []string) *node { return obj("object", "list", "data", p.entries(ids)) }
 	return p
@@ -58,6 +59,15 @@ func groqGrammar() *grammar {
 		},
 		lessKinds: map[string][]string{"tool": {"custom"}, "call": {"custom"}, "part": {"input_audio", "file"}},
 	}
+}
+
+// groqResponding is that of a server that keeps nothing, and says so.
+func groqResponding() *responding {
+	by := statelessResponding(
+		"previous_response_id", "conversation", "background", "prompt", "include", "truncation", "safety_identifier", "prompt_cache_key",
+	)
+	by.never = map[string]string{"store": "true"}
+	return by
 }
 
 // checkGroq judges what Groq takes together.

@@ -9,7 +9,7 @@ import (
 func ollamaProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels, serveEmbeddings, serveNative}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings, serveResponses, serveNative}),
 		credential: []string{"Authorization"},
 		keyless:    true,
 		lenient:    true,
@@ -63,7 +63,8 @@ func ollamaProfile() *profile {
 			reply: "object data model usage", entry: "object embedding index",
 			usage: embeddingUsage("prompt_tokens total_tokens"),
 		},
-		envelope: ollamaError,
+		responding: statelessResponding("previous_response_id", "conversation", "background"),
+		envelope:   ollamaError,
 	}
 	p.list = func(ids []string) *node {
 		if len(ids) == 0 {

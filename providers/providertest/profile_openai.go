@@ -3,8 +3,10 @@ package providertest
 // openAIProfile is OpenAI.
 func openAIProfile() *profile {
 	p := &profile{
-		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
+		base: "/v1",
+		serves: set([]string{serveChat, serveModels, serveEmbeddings,
+			serveKept, serveResponses, serveStored, serveCancel, serveInputItems, serveTokens, serveCompact, serveConversations,
+		}),
 		credential: []string{"Authorization"},
 		headers:    []string{"Openai-Organization", "Openai-Project"},
 		senses:     []sense{checkTurns, checkTools, checkTogether, checkModel},
@@ -12,6 +14,7 @@ func openAIProfile() *profile {
 		model:      entry("system"),
 		voice:      openAIVoice(),
 		embedding:  openAIEmbedding(),
+		responding: openAIResponding(),
 		envelope:   inEnvelope(openAIError),
 		indents:    true,
 		requestID:  "X-Request-Id",

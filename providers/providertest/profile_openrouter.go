@@ -5,7 +5,7 @@ package providertest
 func openRouterProfile() *profile {
 	p := &profile{
 		base:       "/api/v1",
-		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings, serveResponses}),
 		credential: []string{"Authorization"},
 		headers:    []string{"Http-Referer", "X-Title"},
 		lenient:    true,
@@ -45,11 +45,19 @@ func openRouterProfile() *profile {
 			reply: "object data model usage id provider", entry: "object index embedding",
 			usage: embeddingUsage("prompt_tokens total_tokens cost"),
 		},
-		envelope:  openRouterError,
-		requestID: "X-Generation-Id",
+		responding: openRouterResponding(),
+		envelope:   openRouterError,
+		requestID:  "X-Generation-Id",
 	}
 	p.list = func(ids []string) *node { return obj("data", p.entries(ids)) }
 	return p
+}
+
+// openRouterResponding is that of a server that keeps nothing, and says so.
+func openRouterResponding() *responding {
+	by := statelessResponding("previous_response_id", "conversation", "background")
+	by.never = map[string]string{"store": "true"}
+	return by
 }
 
 // openRouterVoice is how OpenRouter spells completions.

@@ -6,7 +6,7 @@ import "net/http"
 func vllmProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
+		serves:     set([]string{serveChat, serveModels, serveEmbeddings, serveResponses, serveStored, serveCancel}),
 		credential: []string{"Authorization"},
 		keyless:    true,
 		lenient:    true,
@@ -70,11 +70,19 @@ func vllmProfile() *profile {
 			reply:  "id object created model data usage", entry: "index object embedding",
 			usage: embeddingUsage("prompt_tokens total_tokens completion_tokens prompt_tokens_details"),
 		},
-		envelope:  vllmError,
-		requestID: "X-Request-Id",
+		responding: vllmResponding(),
+		envelope:   vllmError,
+		requestID:  "X-Request-Id",
 	}
 	p.list = func(ids []string) *node { return obj("object", "list", "data", p.entries(ids)) }
 	return p
+}
+
+// vllmResponding is that of a server with few members, which keeps responses.
+func vllmResponding() *responding {
+	by := statelessResponding("conversation", "prompt", "context_management", "moderation")
+	by.keeps, by.more = true, nil
+	return by
 }
 
 // vllmWithin adds the nulls and the empty list that vLLM writes.

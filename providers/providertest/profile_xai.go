@@ -9,7 +9,7 @@ import (
 func xaiProfile() *profile {
 	p := &profile{
 		base:       "/v1",
-		serves:     set([]string{serveChat, serveModels}),
+		serves:     set([]string{serveChat, serveModels, serveResponses, serveStored}),
 		credential: []string{"Authorization"},
 		lenient:    true,
 		grammar: &grammar{
@@ -41,9 +41,10 @@ func xaiProfile() *profile {
 			usage:   xaiUsage, reasoning: "reasoning_content",
 			lateRole: true, wholeCall: true, noNulls: true, drifting: true, wordless: wordlessEmpty,
 		},
-		envelope:  xaiError,
-		requestID: "X-Request-Id",
-		limits:    true,
+		responding: xaiResponding(),
+		envelope:   xaiError,
+		requestID:  "X-Request-Id",
+		limits:     true,
 	}
 	p.list = func(ids []string) *node { return obj("data", p.entries(ids), "object", "list") }
 	return p

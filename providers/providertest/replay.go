@@ -14,18 +14,34 @@ import (
 //go:embed testdata
 var recordings embed.FS
 
-// Recordings returns the names that Replay takes: files of recorded traffic, like
-// "gomodel/openai/chat_completion.json".
-func Recordings() []string {
+// Recordings returns the names of recorded completions and lists of models, like
+// "gomodel/openai/chat_completion.json", that Replay takes.
+func Recordings() []string { return RecordingsOf(EndpointChat) }
+
+// RecordingsOf returns the names of what was recorded at an endpoint:
+// EndpointResponses and EndpointEmbeddings have folders of their own.
+func RecordingsOf(endpoint string) []string {
 	var names []string
 	_ = fs.WalkDir(recordings, "testdata", func(p string, d fs.DirEntry, err error) error { // an embedded tree does not fail
-		if err == nil && !d.IsDir() && path.Ext(p) != ".md" {
+		if err == nil && !d.IsDir() && path.Ext(p) != ".md" && recordedAt(p) == endpoint {
 			names = append(names, strings.TrimPrefix(p, "testdata/"))
 		}
 		return err
 	})
 	slices.Sort(names)
 	return names
+}
+
+// recordedAt is the endpoint that a file was recorded at.
+func recordedAt(name string) string {
+	switch path.Base(path.Dir(name)) {
+	case "responses":
+		return EndpointResponses
+	case "embeddings":
+		return EndpointEmbeddings
+	default:
+		return EndpointChat
+	}
 }
 
 // Recording returns the bytes that Replay sends for a name, and whether they are a
@@ -52,7 +68,7 @@ func replay(name string) (answer, error) {
 	switch {
 	case strings.HasSuffix(name, ".json"):
 		status := http.StatusOK
-		if strings.HasSuffix(name, "-error.json") {
+		if strings.Contains(path.Base(name), "-error.") {
 			status = http.StatusBadRequest
 		}
 		return jsonAnswer(status, raw), nil

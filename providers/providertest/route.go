@@ -15,6 +15,29 @@ const (
 	EndpointEmbeddings = "POST /embeddings"
 	// EndpointEmbed is Ollama's own.
 	EndpointEmbed = "POST /api/embed"
+
+	EndpointCompletions        = "GET /chat/completions"
+	EndpointCompletion         = "GET /chat/completions/{id}"
+	EndpointUpdateCompletion   = "POST /chat/completions/{id}"
+	EndpointDeleteCompletion   = "DELETE /chat/completions/{id}"
+	EndpointCompletionMessages = "GET /chat/completions/{id}/messages"
+
+	EndpointResponses      = "POST /responses"
+	EndpointResponse       = "GET /responses/{id}"
+	EndpointDeleteResponse = "DELETE /responses/{id}"
+	EndpointCancelResponse = "POST /responses/{id}/cancel"
+	EndpointInputItems     = "GET /responses/{id}/input_items"
+	EndpointInputTokens    = "POST /responses/input_tokens"
+	EndpointCompact        = "POST /responses/compact"
+
+	EndpointConversations      = "POST /conversations"
+	EndpointConversation       = "GET /conversations/{id}"
+	EndpointUpdateConversation = "POST /conversations/{id}"
+	EndpointDeleteConversation = "DELETE /conversations/{id}"
+	EndpointAddItems           = "POST /conversations/{id}/items"
+	EndpointItems              = "GET /conversations/{id}/items"
+	EndpointItem               = "GET /conversations/{id}/items/{item}"
+	EndpointDeleteItem         = "DELETE /conversations/{id}/items/{item}"
 )
 
 // The abilities that a profile serves, each with its endpoints.
@@ -23,6 +46,16 @@ const (
 	serveModels     = "models"
 	serveEmbeddings = "embeddings"
 	serveNative     = "native"
+	// serveKept is stored completions.
+	serveKept = "kept completions"
+	// serveResponses is to answer; the others are what can be done with a response.
+	serveResponses     = "responses"
+	serveStored        = "stored responses"
+	serveCancel        = "cancel"
+	serveInputItems    = "input items"
+	serveTokens        = "input tokens"
+	serveCompact       = "compact"
+	serveConversations = "conversations"
 )
 
 // endpoint is a method of a path, and what answers it.
@@ -42,6 +75,29 @@ func endpoints() []endpoint {
 		{EndpointModel, serveModels, (*exchange).oneModel},
 		{EndpointEmbeddings, serveEmbeddings, (*exchange).embed},
 		{EndpointEmbed, serveNative, (*exchange).embedNative},
+
+		{EndpointCompletions, serveKept, (*exchange).listCompletions},
+		{EndpointCompletion, serveKept, (*exchange).getCompletion},
+		{EndpointUpdateCompletion, serveKept, (*exchange).updateCompletion},
+		{EndpointDeleteCompletion, serveKept, (*exchange).deleteCompletion},
+		{EndpointCompletionMessages, serveKept, (*exchange).listMessages},
+
+		{EndpointResponses, serveResponses, (*exchange).respond},
+		{EndpointInputTokens, serveTokens, (*exchange).countTokens},
+		{EndpointCompact, serveCompact, (*exchange).compact},
+		{EndpointResponse, serveStored, (*exchange).getResponse},
+		{EndpointDeleteResponse, serveStored, (*exchange).deleteResponse},
+		{EndpointCancelResponse, serveCancel, (*exchange).cancelResponse},
+		{EndpointInputItems, serveInputItems, (*exchange).inputItems},
+
+		{EndpointConversations, serveConversations, (*exchange).createConversation},
+		{EndpointConversation, serveConversations, (*exchange).getConversation},
+		{EndpointUpdateConversation, serveConversations, (*exchange).updateConversation},
+		{EndpointDeleteConversation, serveConversations, (*exchange).deleteConversation},
+		{EndpointAddItems, serveConversations, (*exchange).addItems},
+		{EndpointItems, serveConversations, (*exchange).listItems},
+		{EndpointItem, serveConversations, (*exchange).getItem},
+		{EndpointDeleteItem, serveConversations, (*exchange).deleteItem},
 	}
 }
 

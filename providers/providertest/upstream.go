@@ -44,6 +44,9 @@ type Params struct {
 	AcceptUnknown bool
 	// FloatsOnly answers embeddings as numbers, also where base64 was asked for.
 	FloatsOnly bool
+	// BackgroundPolls is how often a background response is asked for until it is done.
+	// 0: 2; negative: it waits for FinishBackground.
+	BackgroundPolls int
 	// AllowHeaders are request headers that it takes beside those that a provider
 	// expects. "*" allows any: for clients that talk to it directly.
 	AllowHeaders []string
@@ -81,10 +84,13 @@ type Upstream struct {
 	journal  *journal
 	records  *recorder
 	queue    *queue
-	closed   chan struct{}
-	shut     sync.Once
-	serving  sync.WaitGroup
-	shutErr  error
+	store    *store
+	// schema has the types of requests for responses.
+	schema  schema
+	closed  chan struct{}
+	shut    sync.Once
+	serving sync.WaitGroup
+	shutErr error
 	// shape judges the form of a request for a completion.
 	shape rule
 	// keyless says that calls without a key are taken.
@@ -125,6 +131,11 @@ func Listen(addr string, params Params) (*Upstream, error) {
 		return nil, fmt.Errorf("%w: %q", errNoProfile, params.Profile)
 	}
 	p := play()
+	params.Profile = cmp.Or(params.Profile, ProfileOpenAI)
+	types, err := readSchema(responsesSchema)
+	if err != nil {
+		return nil, err
+	}
 	keyless := p.keyless && len(params.Keys) == 0
 	if len(params.Keys) == 0 {
 		params.Keys = []string{DefaultKey}
@@ -141,6 +152,8 @@ func Listen(addr string, params Params) (*Upstream, error) {
 		allowed: allowedHeaders(p, params.AllowHeaders),
 		records: newRecorder(params.KeepRequests),
 		queue:   newQueue(),
+		store:   newStore(),
+		schema:  types,
 		closed:  make(chan struct{}),
 		shape:   requestRule(p.grammar),
 	}
