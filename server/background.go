@@ -53,7 +53,7 @@ func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) err
 		jobs.Handle(s.jobs, func(ctx context.Context, job jobs.Job[responseJob]) error {
 			return s.background.Work(ctx, job.Args.Owner, job.Args.ID, job.GiveUp)
 		}),
-		s.jobs.Every(expireEach, "expired objects", func(ctx context.Context) error { return expire(ctx, kept) }),
+		s.jobs.Every(expireEach, "expired-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
 	)
 }
 
