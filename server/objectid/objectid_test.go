@@ -3,7 +3,6 @@ package objectid_test
 import (
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"

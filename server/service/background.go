@@ -278,9 +278,9 @@ func (b *Background) watch(ctx context.Context, owner, id string, stop context.C
 		case <-ctx.Done():
 			return
 		}
-		pending, err := b.deps.Objects.Pending(ctx, owner, id)
+		response, err := b.deps.Objects.Response(ctx, owner, id)
 		failed := failure.As(err)
-		if err == nil && pending == nil || failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
+		if response.GetStatus() == "cancelled" || failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
 			stop(errStopped)
 			return
 		}
