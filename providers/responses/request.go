@@ -4,8 +4,6 @@ import (
 	"errors"
 	"slices"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
@@ -139,10 +137,9 @@ func (r *request) shape() error {
 func (r *request) unknown() error {
 	extra := ""
 	for name, value := range wire.Members(r.params.GetExtraJson()) {
-		fields := r.params.ProtoReflect().Descriptor().Fields()
-		switch key := protoreflect.Name(name); {
+		switch {
 		case empty(value):
-		case fields.ByName(key) != nil || fields.ByName(key+"_json") != nil:
+		case claims(r.params.ProtoReflect(), name):
 			return invalid(name, "The field "+name+" is of the wrong kind.")
 		case slices.Contains(foreign, name):
 			r.drop(name, "Responses have no such member.")

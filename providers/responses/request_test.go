@@ -196,3 +196,18 @@ func TestLosses(t *testing.T) {
 		})
 	}
 }
+
+func TestLossesOfOtherRequests(t *testing.T) {
+	t.Parallel()
+	chat := &chatv1.ChatCompletionParams{Stop: new("x")}
+	if got := responses.Over(&chatter{}).Losses(chat, nil); got != nil {
+		t.Errorf("got %v", got)
+	}
+	if got := responses.Over(&lossyChatter{&chatter{}, []string{"stop"}}).Losses(chat, nil); len(got) != 1 || got[0].GetField() != "stop" {
+		t.Errorf("got %v", got)
+	}
+	call := ask(t, `{"input":[{"type":"item_reference","id":"x"}],"truncation":"auto"}`)
+	if got := responses.Over(&chatter{}).Losses(call.Params, call.Target); len(got) != 1 || got[0].GetField() != "truncation" {
+		t.Errorf("of a request that cannot be: %v", got)
+	}
+}
