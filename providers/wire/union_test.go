@@ -49,6 +49,7 @@ func TestUnion(t *testing.T) {
 		{"a reference", item, `{"type":"item_reference","id":"i"}`, "item_reference", "", "", ""},
 		{"a message with an id and no type", item, `{"id":"i","role":"user","content":"c"}`, "message", "", `{"type":"message","id":"i","role":"user","content":"c"}`, ""},
 		{"neither type nor role nor id", item, `{"content":"c"}`, "other_json", "", "", ""},
+		{"a message without content", item, `{"type":"message","role":"assistant","content":[]}`, "message", "", "", ""},
 		{"an empty type", item, `{"type":"","role":"user"}`, "other_json", "", "", ""},
 		{"one of several types", item, `{"type":"shell_call","id":"i","action":{"commands":[ "ls" ]}}`, "builtin_tool", "", "", ""},
 		{"a list that requests need too", item, `{"type":"reasoning","summary":[]}`, "reasoning", "", "", ""},
