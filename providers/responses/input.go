@@ -178,7 +178,7 @@ func functionCall(item *responsesv1.FunctionCallItem) *chatv1.ToolCall {
 
 func (r *request) customCall(item *responsesv1.CustomToolCallItem) *chatv1.ToolCall {
 	call := &chatv1.ToolCall{Id: new(item.GetCallId()), ExtraJson: ofCall(item.GetExtraJson())}
-	if r.functions {
+	if !r.carries.customTools {
 		call.Type = new("function")
 		call.Function = &chatv1.FunctionCall{Name: new(item.GetName()), Arguments: new(`{"input":` + quote(item.GetInput()) + "}")}
 	} else {
@@ -210,7 +210,7 @@ func (h *history) output(kind string, item *responsesv1.ToolOutputItem) {
 // reason takes reasoning in. Behind words it belongs to the calls that follow them, or
 // to the next words.
 func (h *history) reason(item *responsesv1.ReasoningItem) {
-	carried := h.carried(item)
+	carried := h.reasoning(item)
 	if carried == nil {
 		return
 	}
@@ -220,9 +220,9 @@ func (h *history) reason(item *responsesv1.ReasoningItem) {
 	}
 }
 
-// carried is the reasoning of an item as chat messages have it; nil: nothing that
+// reasoning is the reasoning of an item as chat messages have it; nil: nothing that
 // they could carry.
-func (r *request) carried(item *responsesv1.ReasoningItem) *chatv1.ChatMessage {
+func (r *request) reasoning(item *responsesv1.ReasoningItem) *chatv1.ChatMessage {
 	if item.EncryptedContent != nil {
 		if message, ok := DecodeReasoning(item.GetEncryptedContent()); ok {
 			return message
