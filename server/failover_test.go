@@ -57,7 +57,7 @@ func failovers() []scenario {
 		},
 		{number: "S06", fault: "takes the request and says nothing", unary: "hang", stream: "hang", whole: late, pieces: late},
 		{
-			number: "S07", fault: "begins at once, and its first token is late", unary: "hang-after=0", stream: "per-chunk=1h", route: "hold: 0.05s, ",
+			number: "S07", fault: "begins at once, and its first token is late", unary: "hang-after=0", stream: "per-chunk=1h",
 			whole: "answered by second: first 200 UPSTREAM_STALLED, second 200", pieces: "answered by second: first 200 UPSTREAM_TIMEOUT, second 200",
 		},
 		{number: "S08", fault: "cuts its reply", unary: "drop-after=3", stream: "drop-after=3", route: hold, whole: retried, pieces: truncated},

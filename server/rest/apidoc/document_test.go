@@ -191,8 +191,9 @@ func TestParametersAreThoseThatTheProtosName(t *testing.T) {
 					t.Errorf("%s: %s required is %v", op.ID, p.Name, p.Required)
 				}
 			}
-			if text := strings.Join(got, " "); text != want[op.ID] || !bounded {
-				t.Errorf("%s takes %q, want %q", op.ID, text, want[op.ID])
+			wanted, isCall := want[op.ID]
+			if text := strings.Join(got, " "); text != wanted || bounded != isCall {
+				t.Errorf("%s takes %q, want %q", op.ID, text, wanted)
 			}
 		}
 	}
