@@ -205,6 +205,22 @@ func (s scenario) run(t *testing.T, way entrance, stream bool, script string) st
 	return row
 }
 
+// A stream that outlasts the time for which it is held is shown whole, and in order.
+func TestHeldStreamIsShown(t *testing.T) {
+	t.Parallel()
+	for _, way := range entrances {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			p := startPair(t, "", "hold: 0.15s, ")
+			p.first.EnqueueText(t, "per-chunk=100ms")
+			got := way.make(t.Context(), t, p.gw, ask{id: "call", stream: true, model: "fast"})
+			if row := outcome(got, p.gw.Record("call").GetEntry()); row != "answered by first: first 200" || got.content != "You said: Hello" {
+				t.Errorf("got %s, %q: %s", row, got.content, got.raw)
+			}
+		})
+	}
+}
+
 // flapping is the scenario of many calls.
 const flapping = "S15"
 

@@ -120,7 +120,8 @@ func (w *walk[P]) step() bool {
 	}
 	w.next++
 	w.from = len(outcome.Exchange.Attempts)
-	outcome.Exchange.UsageJSON, outcome.Usage = "", nil
+	// A target that is not called at all must not be told by the last one's words.
+	outcome.Exchange.UsageJSON, outcome.Exchange.Header, outcome.Exchange.UpstreamRequestID, outcome.Usage = "", nil, "", nil
 	return outcome.Target != nil
 }
 
