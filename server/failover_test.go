@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox-ai/signalbox/providers/providertest"
+	"github.com/signalbox-ai/signalbox/server/servertest"
 )
 
 // scenario is a misbehaviour of the first target of a route, by which gateways are
@@ -218,6 +219,33 @@ func TestHeldStreamIsShown(t *testing.T) {
 				t.Errorf("got %s, %q: %s", row, got.content, got.raw)
 			}
 		})
+	}
+}
+
+// A model that two instances have needs no route to fail over; who names one of them
+// gets that one.
+func TestModelOfTwoInstancesFailsOver(t *testing.T) {
+	t.Parallel()
+	first, second := providertest.Start(t), providertest.Start(t)
+	gw := servertest.Start(t, servertest.File(fmt.Sprintf(`upstream: {max_attempts: 1}
+providers:
+  - {name: first, type: openai, base_url: %q, api_key: %s}
+  - {name: second, type: openai, base_url: %q, api_key: %s}
+`, first.URL(), first.Key(), second.URL(), second.Key())))
+	for selector, want := range map[string]string{
+		model:             "answered by second: first 503 UPSTREAM_OVERLOADED, second 200",
+		"first/" + model:  "refused with UPSTREAM_OVERLOADED: first 503 UPSTREAM_OVERLOADED",
+		"second/" + model: "answered by second: second 200",
+	} {
+		for _, way := range entrances {
+			first.ClearScripts()
+			first.EnqueueText(t, "status=503")
+			id := way.name + strings.ReplaceAll(selector, "/", "-")
+			got := way.make(t.Context(), t, gw, ask{id: id, model: selector})
+			if row := outcome(got, gw.Record(id).GetEntry()); row != want {
+				t.Errorf("%s: got %s, want %s", id, row, want)
+			}
+		}
 	}
 }
 
