@@ -22,6 +22,8 @@ type trial struct {
 	endpoint, model string
 	// stream says that the reply is one.
 	stream bool
+	// prepare puts something into the upstream before the call. Nil: nothing.
+	prepare func(*Upstream)
 	// make makes the call with a new adapter, to its end, and says how many pieces came.
 	make func(ctx context.Context, t testing.TB, at site, x *providers.Exchange) (int, error)
 }
@@ -64,6 +66,9 @@ func (k trial) faults(t *testing.T, all []fault) {
 				wait = shortWait
 			}
 			up := Start(t)
+			if k.prepare != nil {
+				k.prepare(up)
+			}
 			up.EnqueueTextAt(t, k.endpoint, f.script)
 			x := &providers.Exchange{}
 			pieces, err := k.make(t.Context(), t, siteOf(up, wait), x)
