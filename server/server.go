@@ -31,8 +31,10 @@ import (
 	"github.com/signalbox-ai/signalbox/server/catalog"
 	"github.com/signalbox-ai/signalbox/server/certs"
 	"github.com/signalbox-ai/signalbox/server/config"
+	"github.com/signalbox-ai/signalbox/server/jobs"
+	"github.com/signalbox-ai/signalbox/server/objectid"
 	"github.com/signalbox-ai/signalbox/server/plan"
-	"github.com/signalbox-ai/signalbox/server/storage"
+	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
 	"github.com/signalbox-ai/signalbox/server/telemetry"
 )
 
@@ -60,8 +62,12 @@ type Server struct {
 	buffers   *buffers.Pool
 	providers []providers.Provider
 	catalog   *catalog.Catalog
-	store     storage.AuditLog
+	store     *sqldb.DB
 	audit     *audit.Log
+	objects   *sqldb.Objects
+	ids       *objectid.Sealer
+	keyring   *objectid.Keyring // nil: its key is known
+	jobs      *jobs.Jobs
 	auth      *auth.Auth
 	planner   *plan.Planner
 	telemetry *telemetry.Telemetry
@@ -73,6 +79,8 @@ type Server struct {
 	// calls ends when the calls that still run must; its cause tells them why.
 	calls    context.Context //nolint:containedctx // of the whole server
 	endCalls context.CancelCauseFunc
+
+	jobsHandle sqldb.Handle
 
 	grpc  *grpc.Server
 	http  *http.Server
@@ -94,7 +102,7 @@ func New(ctx context.Context, params Params) (_ *Server, err error) {
 	server := params.Config.Message.GetServer()
 	s.limits = wire.Limits{MaxDepth: int(server.GetMaxJsonDepth()), MaxBytes: server.GetMaxBodyBytes()}
 	for _, open := range []func(context.Context) error{
-		s.openTelemetry, s.openCerts, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openPlanner, s.openDoors,
+		s.openTelemetry, s.openCerts, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openObjects, s.openJobs, s.openPlanner, s.openDoors,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -269,6 +277,7 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.audit != nil {
 		errs = append(errs, s.audit.Close())
 	}
+	errs = append(errs, s.jobsHandle.Close())
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
