@@ -40,18 +40,12 @@ type Background struct {
 
 	mu      sync.Mutex
 	working map[string]context.CancelCauseFunc // by owner and id
-	waiting map[string]*audience
-}
-
-// audience is who follows a response.
-type audience struct {
-	news chan struct{} // closed when there is something new
-	size int
+	waiting map[string]*waiting                // who waits for something new
 }
 
 // NewBackground returns a Background. Serve comes before the first job.
 func NewBackground(deps BackgroundDeps) *Background {
-	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*audience{}}
+	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*waiting{}}
 }
 
 // Serve says who makes responses, and which steps a call passes.
@@ -110,33 +104,41 @@ func key(owner, id string) string { return owner + "\x00" + id }
 func (b *Background) news(owner, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if waiting := b.waiting[key(owner, id)]; waiting != nil {
-		close(waiting.news)
-		waiting.news = make(chan struct{})
+	if w := b.waiting[key(owner, id)]; w != nil {
+		close(w.news)
+		w.news = make(chan struct{})
 	}
 }
 
-// join makes somebody one who follows a response, until leave is called.
-func (b *Background) join(owner, id string) (next func() <-chan struct{}, leave func()) {
+// waiting are those who follow a response.
+type waiting struct {
+	news chan struct{} // closed when there is something new
+	many int
+}
+
+// wait begins to wait for what is made of a response here; leave ends it.
+func (b *Background) wait(owner, id string) (next func() <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := b.waiting[key(owner, id)]
-	if waiting == nil {
-		waiting = &audience{news: make(chan struct{})}
-		b.waiting[key(owner, id)] = waiting
+	w := b.waiting[key(owner, id)]
+	if w == nil {
+		w = &waiting{news: make(chan struct{})}
+		b.waiting[key(owner, id)] = w
 	}
-	waiting.size++
-	return func() <-chan struct{} {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return waiting.news
-		}, func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			if waiting.size--; waiting.size == 0 {
-				delete(b.waiting, key(owner, id))
-			}
+	w.many++
+	next = func() <-chan struct{} {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return w.news
+	}
+	leave = func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if w.many--; w.many == 0 {
+			delete(b.waiting, key(owner, id))
 		}
+	}
+	return next, leave
 }
 
 // lookAgain is how often who follows a response looks for what another process wrote.
@@ -147,7 +149,7 @@ const lookAgain = time.Second
 func (b *Background) Follow(ctx context.Context, owner, id string, after int32, send func(event *responsesv1.StreamEvent, more bool) error) error {
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
-	next, leave := b.join(owner, id)
+	next, leave := b.wait(owner, id)
 	defer leave()
 	for {
 		news := next()
