@@ -38,6 +38,9 @@ const (
 	thinking = "deepseek/deepseek-reasoner"
 )
 
+// modelOf is the model of each provider.
+var modelOf = map[string]string{"openai": "gpt-4o-mini", "xai": "grok-3-mini", "groq": "llama-3.1-8b-instant", "deepseek": "deepseek-reasoner"}
+
 // world is a gateway with one provider of each kind.
 type world struct {
 	*servertest.Gateway
@@ -76,7 +79,7 @@ func (w *world) text(more string) string {
 	b.WriteString("providers:\n")
 	for _, name := range []string{"openai", "groq", "xai", "deepseek"} {
 		up := w.ups[name]
-		fmt.Fprintf(&b, "  - {name: %s, base_url: %q, api_key: %s}\n", name, up.URL(), up.Key())
+		fmt.Fprintf(&b, "  - {name: %s, base_url: %q, api_key: %s, discover: false, models: [%s]}\n", name, up.URL(), up.Key(), modelOf[name])
 	}
 	return b.String()
 }
