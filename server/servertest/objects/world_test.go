@@ -98,8 +98,14 @@ func providersOf(t *testing.T) *world {
 func start(t *testing.T, more string, options ...servertest.Option) *world {
 	t.Helper()
 	w := providersOf(t)
-	w.Gateway = servertest.Start(t, append(options, servertest.File(w.text(more)))...)
+	w.Gateway = startText(t, w.text(more), options...)
 	return w
+}
+
+// startText starts a gateway with a configuration.
+func startText(t *testing.T, text string, options ...servertest.Option) *servertest.Gateway {
+	t.Helper()
+	return servertest.Start(t, append(options, servertest.File(text))...)
 }
 
 // as is the world as one of the callers sees it.
