@@ -155,9 +155,15 @@ func (w *world) must(t *testing.T, method, path, body string, header ...string) 
 	if reply.Status != http.StatusOK {
 		t.Fatalf("%s %s %s: %d %s", method, path, body, reply.Status, reply.Body)
 	}
+	return parse(t, reply.Body)
+}
+
+// parse reads a JSON object.
+func parse(t *testing.T, text string) object {
+	t.Helper()
 	var o object
-	if err := json.Unmarshal([]byte(reply.Body), &o); err != nil {
-		t.Fatalf("%s %s: %v in %s", method, path, err, reply.Body)
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatalf("%v in %s", err, text)
 	}
 	return o
 }
@@ -226,11 +232,7 @@ func last(t *testing.T, bodies []string) object {
 	if len(bodies) == 0 {
 		t.Fatal("the provider was not asked")
 	}
-	var o object
-	if err := json.Unmarshal([]byte(bodies[len(bodies)-1]), &o); err != nil {
-		t.Fatal(err)
-	}
-	return o
+	return parse(t, bodies[len(bodies)-1])
 }
 
 // words are the roles and texts of messages, or of items, in order.
@@ -292,11 +294,7 @@ func eventsOf(t *testing.T, reply servertest.Reply) []object {
 		if !data || strings.HasPrefix(text, "[DONE]") {
 			continue
 		}
-		var event object
-		if err := json.Unmarshal([]byte(text), &event); err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		all = append(all, event)
+		all = append(all, parse(t, text))
 	}
 	return all
 }
