@@ -10,19 +10,19 @@ import (
 
 // sections are what an outcome makes the file say, each with its place among those of
 // its kind. A request that repeats the one before it is not said again.
-func (o outcome) sections(f *File, round *round) []Section {
+func (o *outcome) sections(f *File) []Section {
 	var all []Section
 	for i, request := range o.requests {
 		if i > 0 && request.text() == o.requests[i-1].text() {
 			continue
 		}
-		s := Section{Round: round.number, Name: "upstream.request.http", Text: request.text()}
-		if request.plain(f.Instance, round.ask) {
+		s := Section{Round: o.round.number, Name: "upstream.request.http", Text: request.text()}
+		if request.plain(f.Instance, o.ask) {
 			s.Name, s.Text = "upstream.request.json", layout(request.body)
 		}
 		all = append(all, s)
 	}
-	reply := Section{Round: round.number, Name: "client.reply.http", Text: o.reply.text()}
+	reply := Section{Round: o.round.number, Name: "client.reply.http", Text: o.reply.text()}
 	if o.reply.start == statusLine(http.StatusOK) && len(o.reply.header) == 1 {
 		switch o.reply.header.Get("Content-Type") {
 		case "application/json":
@@ -33,9 +33,9 @@ func (o outcome) sections(f *File, round *round) []Section {
 	}
 	all = append(all, reply)
 	if o.plan != "" {
-		all = append(all, Section{Round: round.number, Name: "plan.json", Text: o.plan})
+		all = append(all, Section{Round: o.round.number, Name: "plan.json", Text: o.plan})
 	}
-	return append(all, Section{Round: round.number, Name: "audit.json", Text: o.audit})
+	return append(all, Section{Round: o.round.number, Name: "audit.json", Text: o.audit})
 }
 
 // plain says that nothing but the body must be said of a request: it goes to the path
@@ -63,32 +63,33 @@ func normal(s Section) string {
 }
 
 // rewrite makes a file say what came of a round, where it says something else.
-func rewrite(f *File, round *round, got outcome) {
+func rewrite(f *File, got *outcome) {
 	count := map[string]int{}
-	for _, s := range got.sections(f, round) {
+	for _, s := range got.sections(f) {
 		n := count[s.kind()]
 		count[s.kind()]++
-		if want, ok := round.expected(s.kind(), n); !ok || want.Name != s.Name || normal(want) != normal(s) {
+		if want, ok := got.round.expected(s.kind(), n); !ok || want.Name != s.Name || normal(want) != normal(s) {
 			f.set(n, s)
 		}
 	}
 }
 
 // compare judges what came of a round.
-func compare(t *testing.T, f *File, by door, round *round, got outcome) {
+func compare(t *testing.T, f *File, by door, got *outcome) {
 	t.Helper()
+	number := got.round.number
 	count := map[string]int{}
-	for _, s := range got.sections(f, round) {
+	for _, s := range got.sections(f) {
 		n := count[s.kind()]
 		count[s.kind()]++
-		want, ok := f.expected(round.number, s.kind(), n)
+		want, ok := f.expected(number, s.kind(), n)
 		if !ok {
-			t.Errorf("%s: round %d does not say what %s is; -update writes it:\n%s", by.name, round.number, s.Name, s.Text)
+			t.Errorf("%s: round %d does not say what %s is; -update writes it:\n%s", by.name, number, s.Name, s.Text)
 			continue
 		}
 		wanted, have := normal(want), normal(s)
 		switch {
-		case by.name != "rest" && s.kind() == kindReply:
+		case by.name != doorREST && s.kind() == kindReply:
 			wanted, have = common(wanted), common(have)
 		case by.reordered && s.kind() == kindRequest:
 			wanted, have = sorted(want), sorted(s)
@@ -97,12 +98,12 @@ func compare(t *testing.T, f *File, by door, round *round, got outcome) {
 			wanted, have = want.Name+"\n"+wanted, s.Name+"\n"+have
 		}
 		if d := diff(wanted, have); d != "" {
-			t.Errorf("%s: round %d, %s (- is expected, + is what came):\n%s", by.name, round.number, want.Name, d)
+			t.Errorf("%s: round %d, %s (- is expected, + is what came):\n%s", by.name, number, want.Name, d)
 		}
 	}
 	for _, kind := range []string{kindRequest, kindReply, kindPlan, kindAudit} {
-		if extra, ok := f.expected(round.number, kind, count[kind]); ok {
-			t.Errorf("%s: round %d expects a further %s, and there was none", by.name, round.number, extra.Name)
+		if extra, ok := f.expected(number, kind, count[kind]); ok {
+			t.Errorf("%s: round %d expects a further %s, and there was none", by.name, number, extra.Name)
 		}
 	}
 }

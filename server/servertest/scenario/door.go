@@ -28,15 +28,22 @@ type door struct {
 	reordered bool
 }
 
+// The doors' names.
+const (
+	doorREST  = "rest"
+	doorGRPC  = "grpc"
+	doorTyped = "grpc-typed"
+)
+
 // doors are all of them: REST, gRPC with the heavy members as the text that they are,
 // and gRPC with all members typed.
 func doors() []door {
 	return []door{
-		{name: "rest", ask: askREST},
-		{name: "grpc", ask: func(ctx context.Context, gw *servertest.Gateway, id string, ask message) (answer, error) {
+		{name: doorREST, ask: askREST},
+		{name: doorGRPC, ask: func(ctx context.Context, gw *servertest.Gateway, id string, ask message) (answer, error) {
 			return askGRPC(ctx, gw, id, ask, false)
 		}},
-		{name: "grpc-typed", reordered: true, ask: func(ctx context.Context, gw *servertest.Gateway, id string, ask message) (answer, error) {
+		{name: doorTyped, reordered: true, ask: func(ctx context.Context, gw *servertest.Gateway, id string, ask message) (answer, error) {
 			return askGRPC(ctx, gw, id, ask, true)
 		}},
 	}

@@ -71,7 +71,7 @@ func checkEntrance(by door, ask message, e *auditv1.AuditEntry) error {
 	method, target, _ := strings.Cut(ask.start, " ")
 	path, _, _ := strings.Cut(target, "?")
 	entrance := auditv1.Entrance_ENTRANCE_REST
-	if by.name != "rest" {
+	if by.name != doorREST {
 		entrance, method, path = auditv1.Entrance_ENTRANCE_GRPC, "POST", "/"+e.GetRpc()
 	}
 	if e.GetEntrance() != entrance || e.GetMethod() != method || e.GetPath() != path {

@@ -76,99 +76,105 @@ type runner struct {
 	update   bool
 }
 
-// file runs a scenario by every door.
+// file runs a scenario by every door. All calls are made before the first record is
+// waited for.
 func (r *runner) file(t *testing.T, f *File) {
-	var plain []outcome // by REST
+	made := map[string][]*outcome{}
 	for _, by := range doors() {
 		rounds, err := f.rounds()
 		if err != nil {
 			t.Fatal(err)
 		}
 		names := newMask()
-		for i, round := range rounds {
-			got := r.call(t, f, by, round, names)
-			if t.Failed() {
+		for _, round := range rounds {
+			made[by.name] = append(made[by.name], r.call(t, f, by, round, names))
+		}
+	}
+	for _, by := range doors() {
+		for i, got := range made[by.name] {
+			if r.finish(t, by, got); t.Failed() {
 				return
 			}
-			switch {
-			case by.name == "rest":
-				plain = append(plain, got)
-				if r.update {
-					rewrite(f, round, got)
-				}
-			case !by.reordered:
-				sameBytes(t, by, plain[i], got)
+			if by.name == doorREST && r.update {
+				rewrite(f, got)
 			}
-			if by.name != "rest" || !r.update {
-				compare(t, f, by, round, got)
+			if by.name == doorGRPC {
+				sameBytes(t, made[doorREST][i], got)
 			}
+			compare(t, f, by, got)
 		}
-		if by.name == "rest" && r.update {
-			if err := os.WriteFile(f.Path, f.bytes(), 0o600); err != nil {
-				t.Fatal(err)
-			}
+	}
+	if r.update {
+		if err := os.WriteFile(f.Path, f.bytes(), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
 
 // outcome is what came of a round.
 type outcome struct {
+	id       string
+	round    *round
+	ask      message // as it was sent
+	names    *mask
 	requests []sent
 	reply    answer
 	plan     string
 	audit    string
 }
 
-// call makes the call of a round and collects what came of it.
-func (r *runner) call(t *testing.T, f *File, by door, round *round, names *mask) outcome {
+// call makes the call of a round.
+func (r *runner) call(t *testing.T, f *File, by door, round *round, names *mask) *outcome {
 	t.Helper()
-	ask := round.ask
-	ask.start, ask.body = names.lift(ask.start), names.lift(ask.body)
-	names.know(ask.start + ask.body)
+	got := &outcome{id: fmt.Sprintf("%s/%d/%s", f.Name, round.number, by.name), round: round, ask: round.ask, names: names}
+	got.ask.start, got.ask.body = names.lift(round.ask.start), names.lift(round.ask.body)
+	names.know(got.ask.start + got.ask.body)
 	for _, reply := range round.replies {
 		names.know(reply.body)
 	}
-	id := fmt.Sprintf("%s/%d/%s", f.Name, round.number, by.name)
-	gateway := r.gateway.In(t)
-	var got outcome
 	var err error
 	got.requests = r.upstream.during(f.Instance, round.replies, func() {
-		got.reply, err = by.ask(t.Context(), gateway, id, ask)
+		got.reply, err = by.ask(t.Context(), r.gateway, got.id, got.ask)
 	})
-	if err != nil {
-		t.Errorf("%s: %v", id, err)
-		return got
+	switch {
+	case err != nil:
+		t.Fatalf("%s: %v", got.id, err)
+	case len(got.requests) > 0 && len(round.replies) == 0:
+		t.Fatalf("%s: the provider was called, and the scenario has no reply of it: %s", got.id, got.requests[0].text())
+	case len(got.requests) < len(round.replies):
+		t.Errorf("%s: %d replies for %d requests", got.id, len(round.replies), len(got.requests))
 	}
-	record := gateway.Record(id)
-	if got.plan, err = planText(id, record); err != nil {
-		t.Errorf("%s: plan: %v", id, err)
-	}
-	if got.audit, err = auditText(id, by, ask, record); err != nil {
-		t.Errorf("%s: audit record: %v", id, err)
-	}
-	if usage := record.GetEntry().GetUsageJson(); !names.knows(usage) {
-		t.Errorf("%s: the record has a usage that the provider did not tell: %s", id, usage)
-	}
-	if attempts := len(record.GetEntry().GetAttempts()); attempts != len(got.requests) {
-		t.Errorf("%s: %d attempts are recorded of %d requests", id, attempts, len(got.requests))
-	}
-	if len(got.requests) < len(round.replies) {
-		t.Errorf("%s: %d replies for %d requests", id, len(round.replies), len(got.requests))
-	}
-	for _, request := range got.requests {
-		if request.clientID != "" && request.clientID != id {
-			t.Errorf("%s: the provider was told the request id %q", id, request.clientID)
+	for i, request := range got.requests {
+		if request.clientID != "" && request.clientID != got.id {
+			t.Errorf("%s: the provider was told the request id %q", got.id, request.clientID)
 		}
 		if !by.reordered {
-			verbatim(t, id, ask.body, request.body)
+			verbatim(t, got.id, got.ask.body, request.body)
 		}
+		got.requests[i].body = names.apply(request.body)
 	}
 	got.reply.body = names.apply(got.reply.body)
-	got.audit = names.apply(got.audit)
-	for i := range got.requests {
-		got.requests[i].body = names.apply(got.requests[i].body)
-	}
 	return got
+}
+
+// finish adds what is written down of a call.
+func (r *runner) finish(t *testing.T, by door, got *outcome) {
+	t.Helper()
+	record := r.gateway.In(t).Record(got.id)
+	var err error
+	if got.plan, err = planText(got.id, record); err != nil {
+		t.Errorf("%s: plan: %v", got.id, err)
+	}
+	if got.audit, err = auditText(got.id, by, got.ask, record); err != nil {
+		t.Errorf("%s: audit record: %v", got.id, err)
+	}
+	got.audit = got.names.apply(got.audit)
+	if usage := record.GetEntry().GetUsageJson(); !got.names.knows(usage) {
+		t.Errorf("%s: the record has a usage that the provider did not tell: %s", got.id, usage)
+	}
+	if attempts := len(record.GetEntry().GetAttempts()); attempts != len(got.requests) {
+		t.Errorf("%s: %d attempts are recorded of %d requests", got.id, attempts, len(got.requests))
+	}
 }
 
 // verbatim checks that heavy members which were not translated are the client's bytes.
@@ -183,12 +189,12 @@ func verbatim(t *testing.T, id, asked, sent string) {
 	}
 }
 
-// sameBytes checks that a provider is sent the same bytes by either door.
-func sameBytes(t *testing.T, by door, rest, got outcome) {
+// sameBytes checks that a provider is sent the same bytes by both doors.
+func sameBytes(t *testing.T, rest, got *outcome) {
 	t.Helper()
 	for i := range min(len(rest.requests), len(got.requests)) {
 		if a, b := rest.requests[i].body, got.requests[i].body; a != b {
-			t.Errorf("request %d by %s has other bytes than by REST:\n%s", i+1, by.name, diff(a+"\n", b+"\n"))
+			t.Errorf("request %d by gRPC has other bytes than by REST:\n%s", i+1, diff(a+"\n", b+"\n"))
 		}
 	}
 }
