@@ -223,6 +223,9 @@ type Exchange struct {
 	Connected time.Time
 	// UsageJSON is the provider's own usage object. Empty: it gave none.
 	UsageJSON string
+	// Usage is the same by OpenAI's arithmetic, where the provider may count otherwise.
+	// Nil: UsageJSON is by it.
+	Usage *chatv1.CompletionUsage
 }
 
 // Attempt is one upstream call.

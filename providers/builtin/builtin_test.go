@@ -11,13 +11,13 @@ import (
 // and one type's alone.
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	plain := regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+	plain := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	seen := map[string]bool{}
 	for _, kind := range builtin.Types {
 		if !plain.MatchString(kind.Name) || seen[kind.Name] {
 			t.Errorf("type %q", kind.Name)
 		}
-		if kind.New == nil || kind.BaseURL == "" && !kind.Keyless {
+		if kind.New == nil {
 			t.Errorf("type %q is not complete", kind.Name)
 		}
 		seen[kind.Name] = true

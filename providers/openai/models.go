@@ -13,6 +13,9 @@ import (
 
 // ListModels implements providers.Lister.
 func (o *Provider) ListModels(ctx context.Context) ([]*modelsv1.Model, error) {
+	if o.site.Listed {
+		return o.site.models(), nil
+	}
 	var list *modelsv1.ListModelsResponse
 	err := o.client.Do(ctx, &upstream.Call{
 		Method:   http.MethodGet,

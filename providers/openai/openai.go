@@ -3,8 +3,12 @@
 package openai
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/upstream"
 )
@@ -28,6 +32,12 @@ type Quirks struct {
 	KeyHeader string
 	// NoStreamUsage says that it refuses `stream_options`.
 	NoStreamUsage bool
+	// Fields is what it takes of requests. The zero value: everything.
+	Fields Fields
+	// Replies says how its replies differ. The zero value: in nothing.
+	Replies Replies
+	// Site says where an instance's calls go. Nil: to its base URL.
+	Site func(*configv1.Provider) Site
 	// NoDone says that its streams may end without [DONE]: they are complete when
 	// every choice has its finish reason.
 	NoDone bool
@@ -48,11 +58,14 @@ func Compatible(q Quirks) providers.Type {
 type Provider struct {
 	name        string
 	quirks      Quirks
+	site        Site
 	client      *upstream.Client
 	chat        upstream.Endpoint
 	models      upstream.Endpoint
 	header      http.Header // of each call
 	streamUsage bool
+	rules       []*rules // the type's: one, or none
+	parameters  map[modelsv1.ParameterRule]*rules
 }
 
 var (
@@ -61,13 +74,13 @@ var (
 )
 
 func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
-	baseURL := p.Config.GetBaseUrl()
-	if baseURL == "" {
-		baseURL = q.BaseURL
+	site := Site{BaseURL: cmp.Or(p.Config.GetBaseUrl(), q.BaseURL)}
+	if q.Site != nil {
+		site = q.Site(p.Config)
 	}
 	client, err := upstream.New(upstream.Params{
 		Name:        p.Config.GetName(),
-		BaseURL:     baseURL,
+		BaseURL:     site.BaseURL,
 		AllowHTTP:   p.Config.GetAllowHttp(),
 		HTTPVersion: p.Config.GetHttpVersion(),
 		Upstream:    p.Upstream,
@@ -83,16 +96,19 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	o := &Provider{
 		name:        p.Config.GetName(),
 		quirks:      q,
+		site:        site,
 		client:      client,
 		header:      http.Header{},
 		streamUsage: !q.NoStreamUsage && (p.Config.StreamUsage == nil || p.Config.GetStreamUsage()),
 	}
-	if o.chat, err = client.Endpoint("chat", "completions"); err != nil {
+	o.settleRules()
+	if o.chat, err = o.endpoint(Deployment, "chat", "completions"); err != nil {
 		return nil, err
 	}
-	if o.models, err = client.Endpoint("models"); err != nil {
+	if o.models, err = o.endpoint(Deployment, "models"); err != nil {
 		return nil, err
 	}
+	maps.Copy(o.header, site.Header)
 	if v := p.Config.GetOrganization(); v != "" {
 		o.header["Openai-Organization"] = []string{v}
 	}
@@ -100,6 +116,18 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 		o.header["Openai-Project"] = []string{v}
 	}
 	return o, nil
+}
+
+// settleRules makes the rules of the type and of model cards ready.
+func (o *Provider) settleRules() {
+	if r := o.quirks.Fields.compile(o.site.Version); r != nil {
+		o.rules = []*rules{r}
+		o.streamUsage = o.streamUsage && !r.drops["stream_options"]
+	}
+	o.parameters = map[modelsv1.ParameterRule]*rules{}
+	for rule, fields := range Parameters() {
+		o.parameters[rule] = fields.compile("")
+	}
 }
 
 // authorize returns what attaches the key to a request.

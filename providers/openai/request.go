@@ -2,7 +2,6 @@ package openai
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -34,11 +33,12 @@ type request struct {
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// request makes what is sent of a call.
-func (o *Provider) request(c *providers.ChatCall, stream bool) *request {
+// request makes what is sent of a call. The error is a *failure.Error: the provider
+// cannot be asked that.
+func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error) {
 	p := codec.ShallowCopyChatCompletionParams(c.Params)
 	r := &request{asked: p.GetStreamOptions().GetIncludeUsage()}
-	p.Model = c.Target.GetModel()
+	p.Model = o.site.name(c.Target.GetModel())
 	p.ExtraJson = without(p.ExtraJson, "model")
 	switch {
 	case stream:
@@ -50,9 +50,26 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) *request {
 	if c.Patch {
 		o.patch(p, c, stream)
 	}
-	r.encode(p)
+	if rules := o.rulesFor(c.Target, c.Patch); rules != nil {
+		if err := r.rewrite(p, rules); err != nil {
+			r.release()
+			return nil, err
+		}
+	} else {
+		r.encode(p)
+	}
 	r.call.Method, r.call.Endpoint, r.call.Header = http.MethodPost, o.chat, o.header
-	r.call.Model, r.call.Retry, r.call.Exchange = p.Model, c.Retry, c.Exchange
+	r.call.Model, r.call.Retry, r.call.Exchange = c.Target.GetModel(), c.Retry, c.Exchange
+	if o.site.byModel() {
+		var err error
+		if r.call.Endpoint, err = o.endpoint(p.Model, "chat", "completions"); err != nil {
+			r.release()
+			return nil, err
+		}
+	}
+	if len(o.quirks.Replies.Failures) > 0 {
+		r.call.Inside = o.quirks.Replies.failure
+	}
 	if isRequestID(c.RequestID) {
 		header := make(http.Header, len(o.header)+1)
 		for name, values := range o.header {
@@ -61,7 +78,7 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) *request {
 		header["X-Client-Request-Id"] = []string{c.RequestID}
 		r.call.Header = header
 	}
-	return r
+	return r, nil
 }
 
 // patch changes what the plan allows to change.
@@ -115,6 +132,9 @@ func isNull(extra, key string) bool {
 	return value == "null"
 }
 
+// lease takes a buffer.
+func (r *request) lease() { r.buffer = buffers.Get().(*[]byte) } //nolint:forcetypeassert // nothing else is in there
+
 // mark stands in the encoded request where a verbatim text belongs. JSON has no such
 // byte.
 const mark = "\x00"
@@ -122,7 +142,7 @@ const mark = "\x00"
 // encode writes the body. Large texts that go through unchanged are not copied: they
 // are sent between the pieces around them.
 func (r *request) encode(p *chatv1.ChatCompletionParams) {
-	r.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	r.lease()
 	var texts []string
 	for _, text := range []*string{&p.MessagesJson, &p.ToolsJson} { // in the order of their numbers
 		if len(*text) >= spliceFrom {
@@ -168,18 +188,9 @@ func without(extra, key string) string {
 		return extra
 	}
 	out := ""
-	d := json.NewDecoder(bytes.NewReader([]byte(extra)))
-	if _, err := d.Token(); err != nil {
-		return extra
-	}
-	for d.More() {
-		var value json.RawMessage
-		name, err := d.Token()
-		if err != nil || d.Decode(&value) != nil {
-			return extra
-		}
-		if name != key {
-			out = wire.AddMember(out, name.(string), string(value)) //nolint:forcetypeassert // names are strings
+	for p := range wire.Members(extra) {
+		if p.Key != key {
+			out = wire.AddMember(out, p.Key, p.Value)
 		}
 	}
 	return out

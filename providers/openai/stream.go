@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 
+	"google.golang.org/protobuf/proto"
+
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers"
@@ -23,14 +25,19 @@ type chatStream struct {
 	request  *request
 	exchange *providers.Exchange
 	quirks   Quirks
-	ahead    *chatv1.ChatCompletionChunk // read, and not delivered
+	ahead    *chatv1.ChatCompletionChunk   // read, and not delivered
+	mender   *mender                       // nil: chunks are OpenAI's
+	tail     []*chatv1.ChatCompletionChunk // behind the provider's own
 	choices  choices
 	err      error
 }
 
 // StreamChatCompletion implements providers.Chatter.
 func (o *Provider) StreamChatCompletion(ctx context.Context, c *providers.ChatCall) (providers.ChatStream, error) {
-	r := o.request(c, true)
+	r, err := o.request(c, true)
+	if err != nil {
+		return nil, err
+	}
 	r.call.End = done
 	events, err := o.client.Stream(ctx, &r.call)
 	if err != nil {
@@ -38,6 +45,9 @@ func (o *Provider) StreamChatCompletion(ctx context.Context, c *providers.ChatCa
 		return nil, err
 	}
 	s := &chatStream{events: events, request: r, exchange: c.Exchange, quirks: o.quirks}
+	if o.quirks.Replies.Mend {
+		s.mender = &mender{replies: o.quirks.Replies, asked: c.Target.GetModel()}
+	}
 	s.ahead, err = s.next()
 	if errors.Is(err, io.EOF) {
 		err = failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream is empty.")
@@ -87,11 +97,19 @@ func (s *chatStream) next() (*chatv1.ChatCompletionChunk, error) {
 
 // read reads one event; nil: the client is not to see it.
 func (s *chatStream) read() (*chatv1.ChatCompletionChunk, error) {
-	event, err := s.events.Next()
-	if err != nil {
-		return nil, s.end(err)
+	if len(s.tail) > 0 {
+		chunk := s.tail[0]
+		s.tail = s.tail[1:]
+		return chunk, nil
 	}
-	return s.chunk(event)
+	event, err := s.events.Next()
+	if err == nil {
+		return s.chunk(event)
+	}
+	if err = s.end(err); errors.Is(err, io.EOF) && len(s.tail) > 0 {
+		return s.read()
+	}
+	return nil, err
 }
 
 // chunk decodes an event; nil: as read.
@@ -106,13 +124,18 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 		return nil, s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY,
 			"The provider's stream has an event that is not a chunk.", err)
 	}
+	if chunk.Usage != nil {
+		s.exchange.UsageJSON = usageOf(text)
+	}
+	if s.mender != nil && !s.mend(chunk) {
+		return nil, nil //nolint:nilnil // see above
+	}
 	for _, choice := range chunk.GetChoices() {
 		s.choices.note(choice.GetIndex(), choice.GetFinishReason() != "")
 	}
 	if chunk.Usage == nil {
 		return chunk, nil
 	}
-	s.exchange.UsageJSON = usageOf(text)
 	if s.request.asked {
 		return chunk, nil
 	}
@@ -123,10 +146,30 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 	return chunk, nil
 }
 
+// mend makes a chunk OpenAI's; false: the client is not to see it.
+func (s *chatStream) mend(chunk *chatv1.ChatCompletionChunk) bool {
+	told := chunk.Usage != nil
+	if !s.mender.chunk(chunk) {
+		return false
+	}
+	if chunk.Usage == nil {
+		return true
+	}
+	if !told {
+		s.exchange.UsageJSON = usageElsewhereOf(chunk.GetExtraJson())
+	}
+	s.exchange.Usage = proto.CloneOf(chunk.GetUsage())
+	if s.quirks.Replies.UsageWithChoices && s.request.asked && len(chunk.GetChoices()) > 0 {
+		s.mender.usage, chunk.Usage = chunk.GetUsage(), nil
+	}
+	return true
+}
+
 // end judges the end of the events.
 func (s *chatStream) end(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
+		s.complete()
 		if s.choices.open() {
 			return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
 				"The provider's stream ended without a finish reason.", nil)
@@ -137,6 +180,20 @@ func (s *chatStream) end(err error) error {
 		return s.events.Fail(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED,
 			"The provider's stream broke off before its end.", err)
 	}
+	s.complete()
 	s.events.Done()
 	return io.EOF
+}
+
+// complete puts behind the chunks what they lack.
+func (s *chatStream) complete() {
+	if s.mender == nil {
+		return
+	}
+	s.tail = append(s.tail, s.mender.tail()...)
+	for _, chunk := range s.tail {
+		for _, choice := range chunk.GetChoices() {
+			s.choices.note(choice.GetIndex(), true)
+		}
+	}
 }

@@ -32,6 +32,9 @@ type Call struct {
 	Retry *planv1.RetryPolicy
 	// Exchange takes what happened. Required.
 	Exchange *providers.Exchange
+	// Inside finds an error in a reply, or in an event, that has one where OpenAI has
+	// none: it returns it as OpenAI's envelope, or nil. Nil: no such place is known.
+	Inside func(text []byte) []byte
 	// End is the data of the event that properly ends a stream: "[DONE]". Empty:
 	// the dialect has none, and the adapter says when a stream is done.
 	End string

@@ -75,3 +75,10 @@ func (c *Client) Endpoint(segments ...string) (Endpoint, error) {
 	u.Path, u.RawPath = plain, target
 	return Endpoint{url: &u, target: target}, nil
 }
+
+// WithQuery returns the URL with a query, which no call can change.
+func (e Endpoint) WithQuery(query url.Values) Endpoint {
+	u := *e.url
+	u.RawQuery = query.Encode()
+	return Endpoint{url: &u, target: e.target + "?" + u.RawQuery}
+}

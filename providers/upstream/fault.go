@@ -150,6 +150,9 @@ func (a *attempt) statusFault(ctx context.Context) error {
 // all are cleared by the first look.
 func (a *attempt) errorInside(text []byte) *fault {
 	told, is := parseInside(text)
+	if !is && a.call.Inside != nil {
+		told, is = parseInside(a.call.Inside(text))
+	}
 	if !is {
 		return nil
 	}

@@ -375,6 +375,16 @@ func appendParameterRule(b []byte, v modelsv1.ParameterRule) []byte {
 		return append(b, `"unspecified"`...)
 	case modelsv1.ParameterRule_PARAMETER_RULE_MAX_COMPLETION_TOKENS:
 		return append(b, `"max_completion_tokens"`...)
+	case modelsv1.ParameterRule_PARAMETER_RULE_NO_SAMPLING:
+		return append(b, `"no_sampling"`...)
+	case modelsv1.ParameterRule_PARAMETER_RULE_NO_PENALTIES:
+		return append(b, `"no_penalties"`...)
+	case modelsv1.ParameterRule_PARAMETER_RULE_NO_STOP:
+		return append(b, `"no_stop"`...)
+	case modelsv1.ParameterRule_PARAMETER_RULE_NO_LOGPROBS:
+		return append(b, `"no_logprobs"`...)
+	case modelsv1.ParameterRule_PARAMETER_RULE_NO_REASONING_EFFORT:
+		return append(b, `"no_reasoning_effort"`...)
 	}
 	return wire.AppendInt(b, v)
 }
@@ -386,6 +396,16 @@ func readParameterRule(d *wire.Decoder, dst *modelsv1.ParameterRule) bool {
 			return modelsv1.ParameterRule_PARAMETER_RULE_UNSPECIFIED, true
 		case "max_completion_tokens":
 			return modelsv1.ParameterRule_PARAMETER_RULE_MAX_COMPLETION_TOKENS, true
+		case "no_sampling":
+			return modelsv1.ParameterRule_PARAMETER_RULE_NO_SAMPLING, true
+		case "no_penalties":
+			return modelsv1.ParameterRule_PARAMETER_RULE_NO_PENALTIES, true
+		case "no_stop":
+			return modelsv1.ParameterRule_PARAMETER_RULE_NO_STOP, true
+		case "no_logprobs":
+			return modelsv1.ParameterRule_PARAMETER_RULE_NO_LOGPROBS, true
+		case "no_reasoning_effort":
+			return modelsv1.ParameterRule_PARAMETER_RULE_NO_REASONING_EFFORT, true
 		}
 		return 0, false
 	})

@@ -129,6 +129,16 @@ const (
 	// `max_tokens` is sent as `max_completion_tokens`, which the model demands. A
 	// request that has both keeps its `max_completion_tokens`.
 	ParameterRule_PARAMETER_RULE_MAX_COMPLETION_TOKENS ParameterRule = 1
+	// `temperature` and `top_p` are not sent: the model refuses or ignores them.
+	ParameterRule_PARAMETER_RULE_NO_SAMPLING ParameterRule = 2
+	// `frequency_penalty` and `presence_penalty` are not sent, for the same reason.
+	ParameterRule_PARAMETER_RULE_NO_PENALTIES ParameterRule = 3
+	// `stop` is not sent, for the same reason.
+	ParameterRule_PARAMETER_RULE_NO_STOP ParameterRule = 4
+	// `logprobs` and `top_logprobs` are not sent, for the same reason.
+	ParameterRule_PARAMETER_RULE_NO_LOGPROBS ParameterRule = 5
+	// `reasoning_effort` is not sent, for the same reason.
+	ParameterRule_PARAMETER_RULE_NO_REASONING_EFFORT ParameterRule = 6
 )
 
 // Enum value maps for ParameterRule.
@@ -136,10 +146,20 @@ var (
 	ParameterRule_name = map[int32]string{
 		0: "PARAMETER_RULE_UNSPECIFIED",
 		1: "PARAMETER_RULE_MAX_COMPLETION_TOKENS",
+		2: "PARAMETER_RULE_NO_SAMPLING",
+		3: "PARAMETER_RULE_NO_PENALTIES",
+		4: "PARAMETER_RULE_NO_STOP",
+		5: "PARAMETER_RULE_NO_LOGPROBS",
+		6: "PARAMETER_RULE_NO_REASONING_EFFORT",
 	}
 	ParameterRule_value = map[string]int32{
 		"PARAMETER_RULE_UNSPECIFIED":           0,
 		"PARAMETER_RULE_MAX_COMPLETION_TOKENS": 1,
+		"PARAMETER_RULE_NO_SAMPLING":           2,
+		"PARAMETER_RULE_NO_PENALTIES":          3,
+		"PARAMETER_RULE_NO_STOP":               4,
+		"PARAMETER_RULE_NO_LOGPROBS":           5,
+		"PARAMETER_RULE_NO_REASONING_EFFORT":   6,
 	}
 )
 
@@ -337,10 +357,15 @@ const file_signalbox_models_v1_models_proto_rawDesc = "" +
 	"\x17CAPABILITY_AUDIO_OUTPUT\x10\v\x12\x1b\n" +
 	"\x17CAPABILITY_IMAGE_OUTPUT\x10\f\x12\x1b\n" +
 	"\x17CAPABILITY_PROMPT_CACHE\x10\r\x12\x17\n" +
-	"\x13CAPABILITY_LOGPROBS\x10\x0e*Y\n" +
+	"\x13CAPABILITY_LOGPROBS\x10\x0e*\xfe\x01\n" +
 	"\rParameterRule\x12\x1e\n" +
 	"\x1aPARAMETER_RULE_UNSPECIFIED\x10\x00\x12(\n" +
-	"$PARAMETER_RULE_MAX_COMPLETION_TOKENS\x10\x01B\xd8\x01\n" +
+	"$PARAMETER_RULE_MAX_COMPLETION_TOKENS\x10\x01\x12\x1e\n" +
+	"\x1aPARAMETER_RULE_NO_SAMPLING\x10\x02\x12\x1f\n" +
+	"\x1bPARAMETER_RULE_NO_PENALTIES\x10\x03\x12\x1a\n" +
+	"\x16PARAMETER_RULE_NO_STOP\x10\x04\x12\x1e\n" +
+	"\x1aPARAMETER_RULE_NO_LOGPROBS\x10\x05\x12&\n" +
+	"\"PARAMETER_RULE_NO_REASONING_EFFORT\x10\x06B\xd8\x01\n" +
 	"\x17com.signalbox.models.v1B\vModelsProtoP\x01ZBgithub.com/signalbox-ai/signalbox/gen/signalbox/models/v1;modelsv1\xa2\x02\x03SMX\xaa\x02\x13Signalbox.Models.V1\xca\x02\x13Signalbox\\Models\\V1\xe2\x02\x1fSignalbox\\Models\\V1\\GPBMetadata\xea\x02\x15Signalbox::Models::V1b\x06proto3"
 
 var (
