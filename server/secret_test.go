@@ -406,6 +406,10 @@ func TestConfigurationsDoNotTellSecrets(t *testing.T) {
 		"a URL that is none":           {"OPENAI_BASE_URL=" + canaryProvider},
 		"a master key with a space":    {"SIGNALBOX_MASTER_KEY=" + canaryMaster + "\x01"},
 		"a key twice":                  {"OPENAI_TWO_API_KEY=" + canaryProvider},
+		"further keys":                 {"OPENAI_API_KEY_B=" + canaryKey, "SIGNALBOX_ID_KEY=" + canaryKey + canaryMaster},
+		"a further key with a space":   {"OPENAI_API_KEY_B=" + canaryKey + "\x01"},
+		"a further key from a file":    {"OPENAI_API_KEY_FILE=" + canaryKey},
+		"a short key for ids":          {"SIGNALBOX_ID_KEY=" + canaryKey},
 		"an unknown variable":          {"SIGNALBOX_UNKNOWN_KEY=" + canaryMaster},
 		"an endpoint with a password":  {"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:" + canaryKey + "@127.0.0.1:1"},
 		"an endpoint that is none":     {"OTEL_EXPORTER_OTLP_ENDPOINT=" + canaryKey + "://%zz"},
@@ -416,6 +420,9 @@ func TestConfigurationsDoNotTellSecrets(t *testing.T) {
 		"auth:\n  master_key: [" + canaryMaster + "]\n", "auth:\n  master_key: \"" + canaryMaster + "\n", "auth:\n  keys:\n    - {name: x, sha256: " + canaryKey + "}\n",
 		"auth:\n  keys:\n    - {name: x, secret: " + canaryKey + "}\n", "providers:\n  - {name: openai, api_key: {a: " + canaryProvider + "}}\n", "storage: {database_url: 7, x: " + canaryDatabase + "}\n",
 		"storage: {database_url: \"postgres://u:" + canaryDatabase + "@h:x/d\"}\n", "providers:\n  - {name: openai, api_keys: " + canaryProvider + "}\n", canaryMaster, "auth: " + canaryMaster + "\n",
+		"providers:\n  - {name: openai, keys: [{label: b, api_key: " + canaryKey + "}]}\nobjects: {id_keys: [" + canaryKey + canaryMaster + "]}\n",
+		"providers:\n  - {name: openai, keys: [" + canaryKey + "]}\n", "providers:\n  - {name: openai, keys: {b: " + canaryKey + "}}\n",
+		"providers:\n  - {name: openai, keys: [{label: openai, api_key: " + canaryKey + "}]}\n", "objects: {id_keys: [" + canaryKey + "]}\n", "objects: {id_keys: " + canaryKey + "}\n",
 	} {
 		path := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

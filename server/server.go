@@ -131,8 +131,17 @@ func (s *Server) openProviders(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("open provider %s: %w", cfg.GetName(), err)
 		}
-		secret := s.params.Config.APIKeys[cfg.GetName()]
-		provider, err := typ.New(providers.Params{Config: cfg, APIKey: secret.Reveal(), Upstream: s.params.Config.Message.GetUpstream(), Version: s.params.Version})
+		further := map[string]string{}
+		for label, secret := range s.params.Config.ProviderKeys[cfg.GetName()] {
+			further[label] = secret.Reveal()
+		}
+		provider, err := typ.New(providers.Params{
+			Config:   cfg,
+			APIKey:   s.params.Config.APIKeys[cfg.GetName()].Reveal(),
+			Keys:     further,
+			Upstream: s.params.Config.Message.GetUpstream(),
+			Version:  s.params.Version,
+		})
 		if err != nil {
 			return fmt.Errorf("open provider %s: %w", cfg.GetName(), err)
 		}
@@ -162,6 +171,7 @@ func (s *Server) catalogParams() catalog.Params {
 	return catalog.Params{
 		Providers:       s.providers,
 		ProviderConfigs: s.params.Config.Message.GetProviders(),
+		Routes:          s.params.Config.Message.GetRoutes(),
 		Config:          s.params.Config.Message.GetCatalog(),
 		Dir:             filepath.Join(s.params.Config.Message.GetStorage().GetDataDir(), "models"),
 		ReadOnly:        false,

@@ -84,9 +84,7 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 		AllowHTTP:   p.Config.GetAllowHttp(),
 		HTTPVersion: p.Config.GetHttpVersion(),
 		Upstream:    p.Upstream,
-		Authorize:   authorize(q, p.APIKey),
-		Secrets:     []string{p.APIKey},
-		Credential:  p.Config.GetName(),
+		Credentials: upstream.Credentials(p, func(key string) func(http.Header) { return authorize(q, key) }),
 		Version:     p.Version,
 		RootCAs:     nil,
 	})

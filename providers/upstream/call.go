@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -77,22 +78,26 @@ func bounded(ctx context.Context, call *Call) (context.Context, context.CancelFu
 func (c *Client) run(ctx context.Context, call *Call, try func(*attempt) error) error {
 	c.budget.call(time.Now())
 	var last *fault
+	var forbidden []*Credential // to these keys, maybe not to others
 	for n := 1; ; n++ {
-		a, err := c.begin(ctx, call)
-		if err != nil {
-			if last != nil && failure.As(err) != nil { // the breaker's, and known before
-				return last.typed
+		a, err := c.begin(ctx, call, forbidden)
+		switch {
+		case err == nil:
+			if err = try(a); err == nil {
+				c.keys.served(a.key, call.Model, forbidden)
+				return nil
 			}
-			return err
+			a.end(err)
+		case last != nil && failure.As(err) != nil: // a rest, and its reason known before
+			return last.typed
 		}
-		if err = try(a); err == nil {
-			return nil
-		}
-		a.end(err)
 		if !errors.As(err, &last) {
 			return err
 		}
-		wait, again := c.again(ctx, call, n, last)
+		if last.forbidden {
+			forbidden = append(forbidden, a.key)
+		}
+		wait, again := c.again(ctx, call, n, last, forbidden)
 		if !again {
 			return last.typed
 		}
@@ -120,6 +125,7 @@ func pause(ctx context.Context, wait time.Duration) error {
 type attempt struct {
 	c        *Client
 	call     *Call
+	key      *Credential
 	place    int // in Exchange.Attempts
 	permit   permit
 	patience patience
@@ -128,17 +134,42 @@ type attempt struct {
 	over     bool
 }
 
-// begin asks the breaker whether an attempt may be made, and writes it down.
-func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
+// admit chooses a key, other than those to skip, whose breaker lets the attempt be
+// made. The error is a *fault when all keys rest, and a *failure.Error when the model
+// does.
+func (c *Client) admit(model string, skip []*Credential) (*Credential, permit, error) {
+	var soonest time.Duration
+	for {
+		key := c.keys.choose(model, skip)
+		if key == nil {
+			break
+		}
+		permit, rest := c.breakers.admit(breakerKey{model, key.Label})
+		if rest <= 0 {
+			return key, permit, nil
+		}
+		if soonest == 0 || rest < soonest {
+			soonest = rest
+		}
+		skip = append(slices.Clip(skip), key)
+	}
+	if soonest == 0 {
+		return nil, permit{}, c.restFault(model, skip)
+	}
+	e := failure.New(commonv1.ErrorReason_ERROR_REASON_NO_HEALTHY_PROVIDER,
+		"The provider rests after failures of this model.")
+	e.Provider, e.RetryAfter = c.name, soonest
+	return nil, permit{}, e
+}
+
+// begin asks whether an attempt may be made, and by which key, and writes it down.
+func (c *Client) begin(ctx context.Context, call *Call, skip []*Credential) (*attempt, error) {
 	if ctx.Err() != nil {
 		return nil, c.ended(ctx)
 	}
-	permit, rest := c.breakers.admit(breakerKey{call.Model, c.credential})
-	if rest > 0 {
-		e := failure.New(commonv1.ErrorReason_ERROR_REASON_NO_HEALTHY_PROVIDER,
-			"The provider rests after failures of this model.")
-		e.Provider, e.RetryAfter = c.name, rest
-		return nil, e
+	key, permit, err := c.admit(call.Model, skip)
+	if err != nil {
+		return nil, err
 	}
 	x := call.Exchange
 	x.Connected, x.UpstreamRequestID, x.Header = time.Time{}, "", nil
@@ -146,9 +177,9 @@ func (c *Client) begin(ctx context.Context, call *Call) (*attempt, error) {
 		Provider:   c.name,
 		Model:      call.Model,
 		Start:      time.Now(),
-		Credential: c.credential,
+		Credential: key.Label,
 	})
-	return &attempt{c: c, call: call, place: len(x.Attempts) - 1, permit: permit}, nil
+	return &attempt{c: c, call: call, key: key, place: len(x.Attempts) - 1, permit: permit}, nil
 }
 
 func (a *attempt) record() *providers.Attempt { return &a.call.Exchange.Attempts[a.place] }
@@ -163,7 +194,7 @@ func (a *attempt) send(ctx context.Context, accept []string, limit time.Duration
 	res, err := a.c.transport.roundTrip(ctx, &request{
 		method:   a.call.Method,
 		endpoint: a.call.Endpoint,
-		header:   a.c.header(a.call, accept),
+		header:   a.c.header(a.call, accept, a.key),
 		body:     a.call.Body,
 		patience: &a.patience,
 		connected: func() {
@@ -232,6 +263,10 @@ func (a *attempt) note(err error) {
 	record := a.record()
 	record.Duration = time.Since(record.Start)
 	record.Reason = reasonOf(err)
+	var f *fault
+	if errors.As(err, &f) && ofKey(f.Reason) {
+		a.c.keys.failed(a.key, a.call.Model, f)
+	}
 	a.permit.report(err == nil, record.Reason)
 }
 

@@ -1,5 +1,5 @@
 // Package upstream is the one way to the providers: a client for each instance,
-// with its credential bound to its base URL, timeouts, retries within a budget, a
+// with its keys bound to its base URL, timeouts, retries within a budget, a
 // breaker for each model, and streams of server-sent events. What fails, fails with
 // a *failure.Error that says why.
 package upstream
@@ -7,7 +7,6 @@ package upstream
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net/http"
 	"time"
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
@@ -27,13 +26,8 @@ type Params struct {
 	HTTPVersion configv1.HttpVersion
 	// Upstream has the bounds. All its members are set.
 	Upstream *configv1.Upstream
-	// Authorize sets the headers that carry the credential, last of all. It is
-	// called for each attempt and must be safe for concurrent use.
-	Authorize func(http.Header)
-	// Secrets are the texts that must never be shown: the credential.
-	Secrets []string
-	// Credential is the credential's label.
-	Credential string
+	// Credentials are the keys, at least one. Their labels differ.
+	Credentials []Credential
 	// Version is the gateway's own, for the user agent.
 	Version string
 	// RootCAs are whose certificates are believed. nil: those of the system.
@@ -42,16 +36,15 @@ type Params struct {
 
 // Client calls one provider instance. Safe for concurrent use.
 type Client struct {
-	name       string
-	base       base
-	transport  transport
-	limits     limits
-	authorize  func(http.Header)
-	secrets    []string
-	credential string
-	userAgent  []string
-	budget     budget
-	breakers   breakers
+	name      string
+	base      base
+	transport transport
+	limits    limits
+	keys      credentials
+	secrets   []string // of all keys
+	userAgent []string
+	budget    budget
+	breakers  breakers
 }
 
 // limits are configv1.Upstream in Go's terms.
@@ -75,6 +68,9 @@ func New(p Params) (*Client, error) {
 	if u.MaxAttempts == nil || u.MaxEventBytes == nil || u.RetryBudgetPercent == nil || u.BreakerFailurePercent == nil {
 		return nil, failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, "The bounds of upstream calls are not set.")
 	}
+	if len(p.Credentials) == 0 {
+		return nil, failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, "There is no credential, not even an empty one.")
+	}
 	c := &Client{
 		name: p.Name,
 		base: b,
@@ -86,11 +82,10 @@ func New(p Params) (*Client, error) {
 			idle:        u.GetIdleTimeout().AsDuration(),
 			maxEvent:    int(u.GetMaxEventBytes()),
 		},
-		authorize:  p.Authorize,
-		secrets:    longest(p.Secrets),
-		credential: p.Credential,
-		userAgent:  []string{"signalbox/" + p.Version},
-		budget:     budget{percent: int(u.GetRetryBudgetPercent())},
+		keys:      credentials{all: p.Credentials},
+		secrets:   longest(p.Credentials),
+		userAgent: []string{"signalbox/" + p.Version},
+		budget:    budget{percent: int(u.GetRetryBudgetPercent())},
 	}
 	c.breakers.percent = int(u.GetBreakerFailurePercent())
 	c.breakers.rest = u.GetBreakerRest().AsDuration()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -30,6 +31,9 @@ type fault struct {
 	// again says that a further attempt may do better, as far as the kind of the
 	// failure tells.
 	again bool
+	// forbidden says that the provider forbids what was asked: to this key, or to
+	// all.
+	forbidden bool
 }
 
 // Unwrap gives the failure itself, so that it is found in the chain.
@@ -39,6 +43,23 @@ func (c *Client) fault(reason commonv1.ErrorReason, message string, cause error)
 	e := failure.Wrap(reason, message, c.hide(cause))
 	e.Provider = c.name
 	return &fault{typed: e}
+}
+
+// notAccepted is the message for keys that the provider refuses.
+const notAccepted = "The provider does not accept the gateway's credentials."
+
+// restFault says that no key may be used for a model now, and when one may.
+func (c *Client) restFault(model string, skip []*Credential) *fault {
+	wait, reason, _ := c.keys.soonest(model, skip)
+	f := c.fault(reason, notAccepted, nil)
+	switch reason {
+	case commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED:
+		f.Message, f.again = "The provider limits the rate of all keys that the gateway has for it.", true
+	case commonv1.ErrorReason_ERROR_REASON_UPSTREAM_QUOTA_EXHAUSTED:
+		f.Message = "The quota of the gateway's keys for the provider is exhausted."
+	}
+	f.RetryAfter = wait
+	return f
 }
 
 // ended is the error of a context that is over: its own, unless it was the policy
@@ -169,7 +190,8 @@ func (a *attempt) told(told errorBody, text []byte) *fault {
 	if reason == commonv1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REFUSED {
 		// The answer may show part of the key, and its code means our key: to the
 		// caller it would mean his.
-		f.Message = "The provider does not accept the gateway's credentials."
+		f.Message = notAccepted
+		f.forbidden = told.status == http.StatusForbidden
 		return f
 	}
 	f.Message = clip(a.c.scrub(told.message), maxMessage)

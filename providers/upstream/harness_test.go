@@ -71,11 +71,17 @@ func params(base string, version configv1.HttpVersion, u *configv1.Upstream) ups
 		AllowHTTP:   false,
 		HTTPVersion: version,
 		Upstream:    u,
-		Authorize:   func(h http.Header) { h["Authorization"] = []string{"Bearer " + secret} },
-		Secrets:     []string{secret},
-		Credential:  "acme-key",
+		Credentials: []upstream.Credential{credential("acme-key", secret, 1)},
 		Version:     "1.2.3",
 		RootCAs:     nil,
+	}
+}
+
+// credential is a key that goes as a bearer token.
+func credential(label, key string, weight int) upstream.Credential {
+	return upstream.Credential{
+		Label: label, Secrets: []string{key}, Weight: weight,
+		Authorize: func(h http.Header) { h["Authorization"] = []string{"Bearer " + key} },
 	}
 }
 

@@ -92,7 +92,7 @@ var (
 
 // header builds the headers of an attempt. The credential comes last: nothing can
 // replace it.
-func (c *Client) header(call *Call, accept []string) http.Header {
+func (c *Client) header(call *Call, accept []string, key *Credential) http.Header {
 	h := make(http.Header, len(call.Header)+6)
 	for name, values := range call.Header {
 		h[name] = values
@@ -103,17 +103,19 @@ func (c *Client) header(call *Call, accept []string) http.Header {
 	h["Accept"] = accept
 	h["Accept-Encoding"] = identity
 	h["User-Agent"] = c.userAgent
-	c.authorize(h)
+	key.Authorize(h)
 	return h
 }
 
 // longest drops secrets too short to be any, and puts long ones first, so that one
 // that holds another goes as a whole.
-func longest(secrets []string) []string {
+func longest(keys []Credential) []string {
 	var out []string
-	for _, s := range secrets {
-		if len(s) >= 4 {
-			out = append(out, s)
+	for _, key := range keys {
+		for _, s := range key.Secrets {
+			if len(s) >= 4 {
+				out = append(out, s)
+			}
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return len(out[i]) > len(out[j]) })

@@ -18,8 +18,10 @@ import (
 const firstBackoff = 500 * time.Millisecond
 
 // again decides whether a further attempt follows the nth one, and after which wait.
-// A wait that the caller or the policy has no time for is left to the caller.
-func (c *Client) again(ctx context.Context, call *Call, n int, f *fault) (time.Duration, bool) {
+// A wait that the caller or the policy has no time for is left to the caller. After a
+// failure of a key, another one that is free takes over at once: that is no retry of a
+// provider in trouble, so it takes nothing of the budget.
+func (c *Client) again(ctx context.Context, call *Call, n int, f *fault, forbidden []*Credential) (time.Duration, bool) {
 	attempts, longest := c.limits.maxAttempts, c.limits.maxBackoff
 	if call.Retry.GetMaxAttempts() > 0 {
 		attempts = int(call.Retry.GetMaxAttempts())
@@ -27,7 +29,16 @@ func (c *Client) again(ctx context.Context, call *Call, n int, f *fault) (time.D
 	if call.Retry.GetMaxBackoff() != nil {
 		longest = call.Retry.GetMaxBackoff().AsDuration()
 	}
-	if n >= attempts || !retried(call, f) {
+	due := retried(call, f)
+	if ofKey(f.Reason) && !c.keys.sole() {
+		if rest, why, some := c.keys.soonest(call.Model, forbidden); some {
+			if f.RetryAfter = rest; rest == 0 {
+				return 0, n < attempts
+			}
+			due = due || why == commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED && f.Reason != why
+		}
+	}
+	if n >= attempts || !due {
 		return 0, false
 	}
 	wait := backoff(n, longest)

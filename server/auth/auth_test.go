@@ -265,6 +265,48 @@ func TestAllowedModels(t *testing.T) {
 	}
 }
 
+func TestAllowedRoutes(t *testing.T) {
+	t.Parallel()
+	configured := []*configv1.Provider{{Name: "mine", Type: "openai"}}
+	for _, test := range []struct {
+		selector string
+		allowed  []string
+		refused  []string
+	}{
+		{"fast", []string{"fast"}, []string{"fast-2", "team/fast"}},
+		{"fast*", []string{"fast", "fast-2"}, []string{"team/fast"}},
+		{"*", []string{"fast", "team/fast"}, nil},
+		{"team/*", []string{"team/fast"}, []string{"fast", "team"}},
+		// A selector that names a provider, or its type, names its models alone.
+		{"mine/*", nil, []string{"fast", "mine/fast"}},
+		{"openai/*", nil, []string{"fast", "openai/fast"}},
+	} {
+		a, err := auth.New(auth.Params{
+			MasterKey: config.Secret{}, Providers: configured, Now: nil,
+			Keys: []*configv1.Key{{Name: "a", Sha256: hash("x"), AllowedModels: []string{"nothing-else", test.selector}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := a.Principal("a")
+		for _, route := range test.allowed {
+			if !auth.AllowsRoute(p, route) {
+				t.Errorf("%s does not allow %s", test.selector, route)
+			}
+		}
+		for _, route := range test.refused {
+			if auth.AllowsRoute(p, route) {
+				t.Errorf("%s allows %s", test.selector, route)
+			}
+		}
+	}
+	for _, p := range []*call.Principal{{}, {All: true, AllowedModels: []string{"x"}}} {
+		if !auth.AllowsRoute(p, "any") {
+			t.Errorf("%+v may not use every route", p)
+		}
+	}
+}
+
 func nameOf(p *call.Principal) string {
 	if p == nil {
 		return ""

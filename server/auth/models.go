@@ -29,6 +29,25 @@ func Allows(p *call.Principal, provider, model string) bool {
 	return false
 }
 
+// AllowsRoute says whether a principal may use a route by its name, and so all its
+// targets. Who may not may still use it as far as Allows lets its targets be used. A
+// selector that names a provider names no route.
+func AllowsRoute(p *call.Principal, route string) bool {
+	if p.All || len(p.AllowedModels) == 0 {
+		return true
+	}
+	for _, selector := range p.AllowedModels {
+		instance, pattern, qualified := strings.Cut(selector, "/")
+		if !qualified {
+			instance, pattern = anyProvider, selector
+		}
+		if instance == anyProvider && matches(pattern, route) {
+			return true
+		}
+	}
+	return false
+}
+
 // matches says whether a name fits a pattern, whose "*" at the end stands for
 // anything.
 func matches(pattern, name string) bool {

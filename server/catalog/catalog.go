@@ -18,7 +18,7 @@ import (
 )
 
 // Params is what a Catalog is made from. All members are required but
-// Dir, ReadOnly and Metrics.
+// Routes, Dir, ReadOnly and Metrics.
 type Params struct {
 	// Providers are the provider instances. Those that are a providers.Lister are
 	// asked for their models.
@@ -26,6 +26,8 @@ type Params struct {
 	// ProviderConfigs are the instances' parts of the configuration, defaults set,
 	// in the order in which instances are asked for a model that several have.
 	ProviderConfigs []*configv1.Provider
+	// Routes are the names that stand for models, in the order of the configuration.
+	Routes []*configv1.Route
 	// Config is the catalog's part of the configuration, defaults set.
 	Config *configv1.Catalog
 	// Dir is the folder where the last good lists are kept. Empty: nowhere.
@@ -50,6 +52,7 @@ type Metrics interface {
 type Catalog struct {
 	config   *configv1.Catalog
 	cards    *Cards
+	routes   *routes
 	log      *slog.Logger
 	metrics  Metrics
 	cache    cache
@@ -67,7 +70,11 @@ func New(params Params) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{config: params.Config, cards: cards, log: params.Log, metrics: params.Metrics, cache: cache{dir: params.Dir, readOnly: params.ReadOnly, log: params.Log}}
+	routes, err := newRoutes(params.Routes)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{config: params.Config, cards: cards, routes: routes, log: params.Log, metrics: params.Metrics, cache: cache{dir: params.Dir, readOnly: params.ReadOnly, log: params.Log}}
 	for _, config := range params.ProviderConfigs {
 		src := &source{config: config}
 		for _, provider := range params.Providers {
@@ -133,7 +140,7 @@ func (c *Catalog) source(instance string) *source {
 // New.
 func (c *Catalog) publish() {
 	c.version++
-	c.snapshot.Store(newSnapshot(c.version, c.sources, c.cards, c.snapshot.Load()))
+	c.snapshot.Store(newSnapshot(c.version, c.sources, c.cards, c.routes, c.snapshot.Load()))
 }
 
 // report tells the metrics what is known. The caller holds mu, or is New.

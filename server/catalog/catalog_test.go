@@ -86,6 +86,7 @@ func params(dir string, log *bytes.Buffer, configs []*configv1.Provider, listers
 	p := catalog.Params{
 		Providers:       nil,
 		ProviderConfigs: configs,
+		Routes:          nil,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             dir,
 		ReadOnly:        false,

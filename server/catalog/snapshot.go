@@ -34,13 +34,15 @@ type Snapshot struct {
 	byType     map[string][]string
 	byModel    map[string][]Model
 	models     []*modelsv1.Model
+	routes     *routes
 }
 
 // newSnapshot combines what the sources have. Models that the last snapshot has
 // alike are taken over from it.
-func newSnapshot(version uint64, sources []*source, cards *Cards, last *Snapshot) *Snapshot {
+func newSnapshot(version uint64, sources []*source, cards *Cards, routes *routes, last *Snapshot) *Snapshot {
 	s := &Snapshot{
 		version:    version,
+		routes:     routes,
 		byInstance: make(map[string]map[string]*Model, len(sources)),
 		byType:     make(map[string][]string, len(sources)),
 	}

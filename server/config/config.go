@@ -24,6 +24,11 @@ type Config struct {
 	DatabaseURL Secret
 	// APIKeys has the providers' keys, by instance name. Keyless ones have none.
 	APIKeys map[string]Secret
+	// ProviderKeys has the providers' further keys, by instance name and label.
+	ProviderKeys map[string]map[string]Secret
+	// IDKeys are the keys that ids are sealed with, the newest first. None: the store
+	// has one.
+	IDKeys []Secret
 	// Digest is SHA-256 in hexadecimal over everything that decides plans: not over
 	// secrets, listeners, storage, audit or telemetry.
 	Digest string
@@ -42,20 +47,25 @@ func (c *Config) Keyless() bool {
 // Secrets are all secrets of the configuration, for writers that scrub them.
 func (c *Config) Secrets() []Secret {
 	var all []Secret
-	for _, secret := range append([]Secret{c.MasterKey, c.DatabaseURL}, mapValues(c.APIKeys)...) {
+	add := func(secret Secret) {
 		if secret.IsSet() {
 			all = append(all, secret)
 		}
 	}
-	return all
-}
-
-func mapValues(m map[string]Secret) []Secret {
-	values := make([]Secret, 0, len(m))
-	for _, value := range m {
-		values = append(values, value)
+	add(c.MasterKey)
+	add(c.DatabaseURL)
+	for _, secret := range c.APIKeys {
+		add(secret)
 	}
-	return values
+	for _, further := range c.ProviderKeys {
+		for _, secret := range further {
+			add(secret)
+		}
+	}
+	for _, secret := range c.IDKeys {
+		add(secret)
+	}
+	return all
 }
 
 // Source is where a configuration comes from.
@@ -102,10 +112,12 @@ func Load(source Source) (*Config, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	config := &Config{Message: message, APIKeys: map[string]Secret{}, File: l.path}
+	config := &Config{Message: message, APIKeys: map[string]Secret{}, ProviderKeys: map[string]map[string]Secret{}, File: l.path}
 	l.settleAuth(config)
 	l.settleProviders(config)
+	l.settleRoutes(config.Message)
 	l.settleServer(config)
+	l.settleObjects(config)
 	l.refuseItself(config.Message)
 	l.settleRest(config)
 	if err := l.err(); err != nil {

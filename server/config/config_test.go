@@ -21,6 +21,9 @@ var types = []providers.Type{
 	{Name: "openai", BaseURL: "https://api.openai.com/v1"},
 	{Name: "openai-like"},
 	{Name: "ollama", BaseURL: "http://localhost:11434/v1", Keyless: true},
+	{Name: "azure"},
+	{Name: "openrouter", BaseURL: "https://openrouter.ai/api/v1"},
+	{Name: "openai_compatible", Keyless: true},
 	{Name: "demo", Keyless: true},
 }
 
@@ -77,7 +80,8 @@ func TestEveryMemberThatHasADefaultIsSet(t *testing.T) {
 	none := []string{
 		"auth.master_key", "server.tls", "server.trusted_proxies", "storage.database_url", "catalog.cards", "audit.bodies", "audit.headers",
 		"telemetry.otlp_endpoint", "auth.keys.expire_time", "auth.keys.allowed_models", "auth.keys.strict", "providers.api_key",
-		"providers.models", "providers.allow_http", "providers.organization", "providers.project",
+		"providers.models", "providers.allow_http", "providers.organization", "providers.project", "providers.keys",
+		"providers.api_version", "providers.deployments", "providers.site_url", "providers.site_name", "providers.native_responses", "routes", "objects.id_keys",
 	}
 	eachUnset(c.Message.ProtoReflect(), "", func(member string) {
 		if !slices.Contains(none, member) {
@@ -211,14 +215,15 @@ auth:
 
 func TestNoSecretStandsInTheMessageOrInWarnings(t *testing.T) {
 	t.Parallel()
-	c := loaded(t, "providers: [{name: openai, api_key: canary-file}]",
+	c := loaded(t, "providers: [{name: openai, api_key: canary-file, keys: [{label: a, weight: 2}]}]",
 		"SIGNALBOX_MASTER_KEY=canary-master", "SIGNALBOX_DATABASE_URL=postgres://u:canary-pass@db/x",
-		"OPENAI_EU_API_KEY=canary-eu", "OLLAMA_API_KEY=canary-ollama", "SIGNALBOX_TYPO=canary-typo")
+		"OPENAI_EU_API_KEY=canary-eu", "OLLAMA_API_KEY=canary-ollama", "SIGNALBOX_TYPO=canary-typo",
+		"OPENAI_API_KEY_A=canary-a", "SIGNALBOX_ID_KEY=canary-id-0123456789-0123456789-0123456789")
 	all := prototext.Format(c.Message) + strings.Join(c.Warnings, "\n")
 	if strings.Contains(all, "canary") {
 		t.Errorf("a secret shows:\n%s", all)
 	}
-	if c.MasterKey.Reveal() != "canary-master" || c.DatabaseURL.Reveal() != "postgres://u:canary-pass@db/x" || len(c.Secrets()) != 5 {
+	if c.MasterKey.Reveal() != "canary-master" || c.DatabaseURL.Reveal() != "postgres://u:canary-pass@db/x" || len(c.Secrets()) != 7 {
 		t.Errorf("secrets %d", len(c.Secrets()))
 	}
 	wantWarnings(t, c, "SIGNALBOX_TYPO means nothing", "fewer than 16 characters")
@@ -241,12 +246,21 @@ func TestTheDigestIsOfWhatDecidesPlans(t *testing.T) {
 		{"OPENAI_API_KEY=sk-2"},
 		{"OPENAI_API_KEY=sk-1", "SIGNALBOX_MASTER_KEY=0123456789abcdef"},
 		{"OPENAI_API_KEY=sk-1", "SIGNALBOX_HTTP_ADDR=127.0.0.1:1", "SIGNALBOX_LOG_LEVEL=debug", "SIGNALBOX_DATA_DIR=/x"},
+		{"OPENAI_API_KEY=sk-1", "SIGNALBOX_ID_KEY=" + strings.Repeat("k", 32)},
 	} {
 		if got := loaded(t, "", environ...).Digest; got != base {
 			t.Errorf("%q change the digest", environ)
 		}
 	}
+	if one, two := loaded(t, "", "OPENAI_API_KEY_A=sk-1"), loaded(t, "", "OPENAI_API_KEY_A=sk-2"); one.Digest != two.Digest || one.Digest == base {
+		t.Error("a further key changes the digest, or its label does not")
+	}
 	for _, file := range []string{
+		"routes: [{name: r, targets: [{model: m}]}]",
+		"objects: {retention: 1h}",
+		"providers: [{name: openai, native_responses: false}]",
+		"providers: [{name: openai, keys: [{label: b, api_key: k}]}]",
+		"auth: {keys: [{name: a, owner: /o, sha256: " + strings.Repeat("0", 64) + "}]}",
 		"upstream: {max_attempts: 4}",
 		"catalog: {cards: [{family: f, match: [x]}]}",
 		"providers: [{name: openai, stream_usage: false}]",

@@ -12,8 +12,8 @@ import (
 
 // defaults is what holds where nothing else is said. Listeners, reflection,
 // drain_lag, demo and log_format depend on the rest of the configuration; see
-// settleServer, settleProviders and settleRest. Providers and keys are lists; see
-// providerDefaults and settleAuth.
+// settleServer, settleProviders and settleRest. Providers, routes and keys are lists;
+// see providerDefaults and the others below it, and settleAuth.
 func defaults() *configv1.Config {
 	return &configv1.Config{
 		Server: &configv1.Server{
@@ -51,6 +51,13 @@ func defaults() *configv1.Config {
 			Metrics:      new(true),
 			TracePercent: new(int32(100)),
 		},
+		Objects: &configv1.Objects{
+			Retention:             durationpb.New(720 * time.Hour),
+			ConversationRetention: durationpb.New(720 * time.Hour),
+			MaxBytes:              new(int64(32 << 20)),
+			MaxOwnerBytes:         new(int64(10 << 30)),
+			MaxBackground:         new(int32(64)),
+		},
 	}
 }
 
@@ -67,6 +74,17 @@ func providerDefaults(secure bool) *configv1.Provider {
 		StreamUsage: new(true),
 	}
 }
+
+// keyDefaults is what holds for a further key of a provider.
+func keyDefaults() *configv1.ProviderKey { return &configv1.ProviderKey{Weight: new(int32(1))} }
+
+// routeDefaults is what holds for a route.
+func routeDefaults() *configv1.Route {
+	return &configv1.Route{Strategy: configv1.RouteStrategy_ROUTE_STRATEGY_ORDERED}
+}
+
+// targetDefaults is what holds for a target of a route.
+func targetDefaults() *configv1.RouteTarget { return &configv1.RouteTarget{Weight: new(int32(1))} }
 
 // fill sets the members of target that are not set to those of source.
 func fill(target, source proto.Message) {

@@ -16,11 +16,14 @@ func digest(message *configv1.Config) string {
 		Providers: message.GetProviders(),
 		Catalog:   &configv1.Catalog{Cards: message.GetCatalog().GetCards()},
 		Upstream:  message.GetUpstream(),
+		Routes:    message.GetRoutes(),
+		Objects:   message.GetObjects(),
 	}
 	for _, key := range message.GetAuth().GetKeys() {
 		decisive.Auth.Keys = append(decisive.Auth.Keys, &configv1.Key{
 			Name:          key.GetName(),
 			Scopes:        key.GetScopes(),
+			Owner:         key.GetOwner(),
 			AllowedModels: key.GetAllowedModels(),
 			Strict:        key.GetStrict(),
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -25,6 +26,19 @@ var settled = map[string]string{
 	"providers[].http_version": "`HTTP_VERSION_2` for `https`, else `HTTP_VERSION_1`",
 	"auth.keys[].scopes":       "`SCOPE_CHAT`",
 	"auth.keys[].owner":        "`/` and the name",
+
+	"providers[].native_responses":   "what its type can",
+	"routes[].first_token_timeout":   "that of `upstream`",
+	"routes[].max_attempts":          "`upstream.max_attempts`",
+	"routes[].targets[].when.stream": "either",
+}
+
+// ofLists are the defaults of the items of lists.
+var ofLists = map[protoreflect.Name]proto.Message{
+	"Provider":    providerDefaults(true),
+	"ProviderKey": keyDefaults(),
+	"Route":       routeDefaults(),
+	"RouteTarget": targetDefaults(),
 }
 
 var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*?) \\| (.*?) ?\\| (.+) \\|$")
@@ -41,7 +55,9 @@ func TestTheGuideHasEveryMember(t *testing.T) {
 	for _, variable := range variables {
 		byMember[variable.Member] = "`" + variable.Name + "`"
 	}
-	for field, end := range map[string]string{"api_key": endAPIKey, "base_url": endBaseURL, "models": endModels} {
+	for field, end := range map[string]string{
+		"api_key": endAPIKey, "base_url": endBaseURL, "models": endModels, "api_version": endAPIVersion, "keys[].api_key": endAPIKey + "_<LABEL>",
+	} {
 		byMember["providers[]."+field] = "`<TYPE>" + end + "`"
 	}
 	told := map[string][2]string{}
@@ -85,14 +101,14 @@ func eachMember(message protoreflect.Message, path string, visit func(member, li
 		field := fields.Get(i)
 		member := strings.TrimPrefix(path+"."+string(field.Name()), ".")
 		switch {
-		case field.Message() == nil || field.Message().ParentFile().Package() == "google.protobuf":
+		case field.Message() == nil || field.IsMap() || field.Message().ParentFile().Package() == "google.protobuf":
 			visit(member, literal(field, message))
 		case field.IsList():
-			item := message.NewField(field).List().NewElement().Message()
-			if field.Message().Name() == "Provider" {
-				item = providerDefaults(true).ProtoReflect()
+			item, ok := ofLists[field.Message().Name()]
+			if !ok {
+				item = message.NewField(field).List().NewElement().Message().Interface()
 			}
-			eachMember(item, member+"[]", visit)
+			eachMember(item.ProtoReflect(), member+"[]", visit)
 		default:
 			eachMember(message.Get(field).Message(), member, visit)
 		}

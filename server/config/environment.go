@@ -39,6 +39,7 @@ var variables = []variable{
 	{Name: "SIGNALBOX_DATA_DIR", Member: "storage.data_dir", Flag: "data-dir", Usage: "folder of the database, the spool and the model lists"},
 	{Name: "SIGNALBOX_DATABASE_URL", Member: "storage.database_url"},
 	{Name: "SIGNALBOX_MASTER_KEY", Member: "auth.master_key"},
+	{Name: "SIGNALBOX_ID_KEY", Member: "objects.id_keys"},
 	{Name: "SIGNALBOX_DEMO", Member: "demo", Flag: "demo", Usage: "serve the demonstration provider"},
 	{Name: "SIGNALBOX_LOG_LEVEL", Member: "telemetry.log_level", Flag: "log-level", Usage: "debug, info, warn or error"},
 	{Name: "SIGNALBOX_LOG_FORMAT", Member: "telemetry.log_format", Flag: "log-format", Usage: "json or text"},
@@ -121,16 +122,24 @@ func (l *loader) applyVariables(message *configv1.Config) {
 			continue
 		}
 		l.from[variable.Member] = variable.Name
+		l.from[variable.Member+"[0]"] = variable.Name // of a list
 	}
 }
 
-// setMember sets a member of text or truth value, by its path.
+// setMember sets a member of text or truth value, by its path. A list of texts becomes
+// one of this text alone.
 func setMember(message protoreflect.Message, path, value string) error {
 	names := strings.Split(path, ".")
 	for _, name := range names[:len(names)-1] {
 		message = message.Mutable(message.Descriptor().Fields().ByName(protoreflect.Name(name))).Message()
 	}
 	field := message.Descriptor().Fields().ByName(protoreflect.Name(names[len(names)-1]))
+	if field.IsList() {
+		list := message.NewField(field).List()
+		list.Append(protoreflect.ValueOfString(value))
+		message.Set(field, protoreflect.ValueOfList(list))
+		return nil
+	}
 	if field.Kind() != protoreflect.BoolKind {
 		message.Set(field, protoreflect.ValueOfString(value))
 		return nil

@@ -69,7 +69,7 @@ func TestWhatIsWrongIsToldInOneLine_WithItsPlace(t *testing.T) {
 
 		{
 			"an unknown type", "providers: [{name: x, type: opanai, api_key: k}]\n", nil,
-			[]string{`FILE:1:29: providers[0].type: there is no type "opanai" of providers; there are "openai", "openai-like", "ollama", "demo"`},
+			[]string{`FILE:1:29: providers[0].type: there is no type "opanai" of providers; there are "openai", "openai-like", "ollama", "azure", "openrouter", "openai_compatible", "demo"`},
 		},
 		{"a name that is no type", "providers: [{name: mine, api_key: k}]\n", nil, []string{`FILE:1:20: providers[0].name: there is no type "mine"`}},
 		{
@@ -82,6 +82,61 @@ func TestWhatIsWrongIsToldInOneLine_WithItsPlace(t *testing.T) {
 		{"a key with a line break", "", []string{"OPENAI_API_KEY=a\nb"}, []string{"OPENAI_API_KEY: must be visible ASCII"}},
 		{"a name twice", "providers: [{name: ollama}, {name: ollama}]\n", nil, []string{`FILE:1:36: providers[1].name: another provider is named "ollama"`}},
 		{"no base URL", "providers: [{name: x, type: openai-like, api_key: k}]\n", nil, []string{`providers[0]: "x" has no base URL; set base_url`}},
+		{"no base URL of a keyless one", "providers: [{name: openai_compatible}]\n", nil, []string{`providers[0]: "openai_compatible" has no base URL; set base_url, or the variable OPENAI_COMPATIBLE_BASE_URL`}},
+		{
+			"labels of keys", "providers:\n  - name: ollama\n    keys: [{label: a, api_key: canary-k}, {label: a, api_key: k}, {label: ollama, api_key: k}, {label: eu-b}, {label: c, api_key: canary k}]\n", nil,
+			[]string{
+				`FILE:3:51: providers[0].keys[1].label: another key of "ollama" has the label "a"`,
+				`FILE:3:75: providers[0].keys[2].label: "ollama" is the provider's own name, which is the label of its api_key`,
+				`providers[0].keys[3].label: the key "eu-b" has no secret; set api_key, or the variable OLLAMA_API_KEY_EU_B`,
+				`providers[0].keys[4].api_key: must be visible ASCII`,
+			},
+		},
+		{"no label", "providers: [{name: ollama, keys: [{api_key: canary-k}]}]\n", nil, []string{"FILE:1:35: providers[0].keys[0].label: "}},
+		{"a weight beyond the limit", "providers: [{name: ollama, keys: [{label: a, api_key: canary-k, weight: 1001}]}]\n", nil, []string{"providers[0].keys[0].weight: "}},
+		{"a further key with a line break", "", []string{"OLLAMA_API_KEY_A=canary\nb"}, []string{"OLLAMA_API_KEY_A: must be visible ASCII"}},
+		{"a variable without a label", "", []string{"OLLAMA_API_KEY_Ä=canary"}, []string{"OLLAMA_API_KEY_Ä: "}},
+		{"a label twice, by a variable", "providers: [{name: ollama, keys: [{label: ollama}]}]\n", []string{"OLLAMA_API_KEY_OLLAMA=canary"}, []string{"FILE:1:43: providers[0].keys[0].label: \"ollama\" is the provider's own name"}},
+		{
+			"members of other types", "providers: [{name: ollama, api_version: v, deployments: {a: b}, site_url: \"https://x\", site_name: x}]\n", nil,
+			[]string{
+				`FILE:1:41: providers[0].api_version: providers of the type "ollama" have none, those of "azure" do`, `providers[0].deployments: providers of the type "ollama" have none`,
+				`providers[0].site_name: providers of the type "ollama" have none, those of "openrouter" do`, `providers[0].site_url: providers of the type "ollama" have none`,
+			},
+		},
+		{"a site", "providers: [{name: openrouter, api_key: k, site_url: example.com, site_name: \"a\\nb\"}]\n", nil, []string{"FILE:1:54: providers[0].site_url: must be a URL", "providers[0].site_name: must be visible"}},
+		{
+			"deployments", "providers:\n  - name: azure\n    api_key: k\n    base_url: https://x\n    deployments: {a: \"\", \"\": b, c: d}\n", nil,
+			[]string{`providers[0].deployments[""]: names nothing`, `FILE:5:22: providers[0].deployments["a"]: names nothing`},
+		},
+		{"deployments twice", "providers: [{name: azure, deployments: {a: b, a: c, d: ~}}]\n", nil, []string{`FILE:1:47: "a" stands here twice`, `FILE:1:56: an empty item`}},
+		{"deployments that are none", "providers: [{name: azure, deployments: [a]}]\n", nil, []string{"FILE:1:40: "}},
+		{"a reference in deployments", "providers: [{name: azure, deployments: {a: \"${NO}\"}}]\n", nil, []string{"FILE:1:44: ${NO}: the variable is not set"}},
+		{"a version with a space", "", []string{"AZURE_API_KEY=k", "AZURE_BASE_URL=https://x", "AZURE_API_VERSION=a b"}, []string{"AZURE_API_VERSION: must be visible ASCII"}},
+
+		{"a route twice", "routes: [{name: a, targets: [{model: m}]}, {name: a, targets: [{model: m}]}]\n", nil, []string{`FILE:1:51: routes[1].name: another route is named "a"`}},
+		{
+			"a route that names a provider", "routes: [{name: mine/x, targets: [{model: m}]}, {name: ollama/x, targets: [{model: m}]}, {name: mine, targets: [{model: m}]}]\nproviders: [{name: mine, type: ollama}]\n", nil,
+			[]string{`FILE:1:17: routes[0].name: "mine" before the slash is a provider`, `routes[1].name: "ollama" before the slash is the type of a provider`},
+		},
+		{"slashes of a route", "routes: [{name: a/, targets: [{model: m}]}, {name: a//b, targets: [{model: m}]}]\n", nil, []string{"FILE:1:17: routes[0].name: has nothing", "routes[1].name: has nothing"}},
+		{"a route by another name", "routes: [{name: \"a b\", targets: [{model: m}]}]\n", nil, []string{"FILE:1:17: routes[0].name: "}},
+		{"a route without targets", "routes: [{name: a}]\n", nil, []string{"FILE:1:10: routes[0].targets: "}},
+		{
+			"targets", "routes:\n  - {name: a, targets: [{model: b}, {model: \" \"}, {model: a}]}\n  - {name: b, targets: [{model: m, when: {min_input_bytes: 2, max_input_bytes: 1}}]}\n", nil,
+			[]string{
+				`FILE:2:33: routes[0].targets[0].model: "b" is a route; a target is a model`, "routes[0].targets[1].model: is empty", `routes[0].targets[2].model: "a" is a route`,
+				"routes[1].targets[0].when.max_input_bytes: is less than min_input_bytes",
+			},
+		},
+		{"no weight", "routes: [{name: a, strategy: ROUTE_STRATEGY_WEIGHTED, targets: [{model: m, weight: 0}]}]\n", nil, []string{"FILE:1:30: routes[0].strategy: no target has a weight"}},
+		{"an unknown strategy", "routes: [{name: a, strategy: BEST, targets: [{model: m}]}]\n", nil, []string{"FILE:1:30: "}},
+		{"a route that takes very long", "routes: [{name: a, total_timeout: 1000000000h, targets: [{model: m}]}]\n", nil, []string{"FILE:1:35: routes[0].total_timeout: is too long"}},
+		{"a wait of nothing", "routes: [{name: a, first_token_timeout: 0s, targets: [{model: m}]}]\n", nil, []string{"FILE:1:41: routes[0].first_token_timeout: "}},
+
+		{"short keys for ids", "objects: {id_keys: [canary]}\n", nil, []string{"FILE:1:21: objects.id_keys[0]: "}},
+		{"a short key for ids", "", []string{"SIGNALBOX_ID_KEY=canary"}, []string{"SIGNALBOX_ID_KEY: must have at least 32 characters"}},
+		{"small objects", "objects: {max_bytes: 1}\n", nil, []string{"FILE:1:22: objects.max_bytes: "}},
 		{"an empty model", "providers: [{name: ollama, models: [a, \" \"]}]\n", nil, []string{"providers[0].models[1]: is empty"}},
 		{"demo refused and configured", "demo: false\nproviders: [{name: demo}]\n", nil, []string{"providers[0]: is a demonstration, and `demo` is false"}},
 		{"demo asked for, its name taken", "demo: true\nproviders: [{name: demo, type: ollama}]\n", nil, []string{`demo: another provider is named "demo"`}},

@@ -19,6 +19,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add("x: !!binary aGk=\n<<: {demo: true}\n", "A=${B}")
 	f.Add("auth: {keys: [{name: a, sha256: zz, expire_time: 5}]}", "")
 	f.Add("server: {drain_lag: 9e99h, max_body_bytes: 1e30, tls: {}}", "")
+	f.Add("providers:\n  - {name: azure, deployments: {a: b, a: ~, ? [x] : ${A}}, keys: [{label: a, weight: 0}]}\n", "AZURE_API_KEY_A=x\nAZURE_API_VERSION=9\n")
+	f.Add("routes: [{name: a/b, hold: 1s, strategy: 2, targets: [{model: a, when: {owners: [/a], max_input_bytes: -1}}]}]\nobjects: {id_keys: [a]}\n", "SIGNALBOX_ID_KEY=a\n")
 	f.Fuzz(func(t *testing.T, file, dotenv string) {
 		path, env := filepath.Join(t.TempDir(), "box.yaml"), filepath.Join(t.TempDir(), ".env")
 		for name, text := range map[string]string{path: file, env: dotenv} {

@@ -11,30 +11,40 @@ import (
 
 // The ends of a provider's variables.
 const (
-	endAPIKey  = "_API_KEY"
-	endBaseURL = "_BASE_URL"
-	endModels  = "_MODELS"
+	endAPIKey     = "_API_KEY" // and "_API_KEY_<LABEL>"
+	endBaseURL    = "_BASE_URL"
+	endModels     = "_MODELS"
+	endAPIVersion = "_API_VERSION"
 )
 
 // instance is a provider that variables name.
 type instance struct {
-	typ     *providers.Type
-	name    string
-	prefix  string // "OPENAI", "OPENAI_EU"
-	apiKey  string
-	baseURL string
-	models  []string
+	typ        *providers.Type
+	name       string
+	prefix     string // "OPENAI", "OPENAI_EU"
+	apiKey     string
+	keys       map[string]string // further ones, by label in upper case
+	baseURL    string
+	models     []string
+	apiVersion string
 }
+
+// keyed says that it has a key.
+func (i *instance) keyed() bool { return i.apiKey != "" || len(i.keys) > 0 }
 
 // variable is one of the variables that name the instance.
 func (i *instance) variable() string {
 	switch {
 	case i.apiKey != "":
 		return i.prefix + endAPIKey
+	case len(i.keys) > 0:
+		return i.prefix + endAPIKey + "_" + sortedKeys(i.keys)[0]
 	case i.baseURL != "":
 		return i.prefix + endBaseURL
-	default:
+	case len(i.models) > 0:
 		return i.prefix + endModels
+	default:
+		return i.prefix + endAPIVersion
 	}
 }
 
@@ -42,25 +52,19 @@ func (i *instance) variable() string {
 // then by name.
 func (l *loader) instances() []*instance {
 	found := map[string]*instance{}
-	for name, value := range l.env {
-		value = strings.TrimSpace(value)
-		if value == "" {
+	for _, name := range sortedKeys(l.env) {
+		value := strings.TrimSpace(l.env[name])
+		prefix, end, label := cutVariable(name)
+		typ := l.typeOfPrefix(prefix)
+		if value == "" || typ == nil || l.strange(name, end, label, value, typ) {
 			continue
 		}
-		for _, end := range []string{endAPIKey, endBaseURL, endModels} {
-			prefix, ok := strings.CutSuffix(name, end)
-			if !ok {
-				continue
-			}
-			if typ := l.typeOfPrefix(prefix); typ != nil {
-				one := found[prefix]
-				if one == nil {
-					one = &instance{typ: typ, name: instanceName(typ, prefix), prefix: prefix}
-					found[prefix] = one
-				}
-				one.set(end, value)
-			}
+		one := found[prefix]
+		if one == nil {
+			one = &instance{typ: typ, name: instanceName(typ, prefix), prefix: prefix, keys: map[string]string{}}
+			found[prefix] = one
 		}
+		one.set(end, label, value)
 	}
 	list := make([]*instance, 0, len(found))
 	for _, prefix := range sortedKeys(found) {
@@ -72,12 +76,48 @@ func (l *loader) instances() []*instance {
 	return list
 }
 
-func (i *instance) set(end, value string) {
+// cutVariable cuts a variable into what names the instance, its end, and behind the end
+// the label of a key. An empty prefix: it is none of a provider.
+func cutVariable(name string) (prefix, end, label string) {
+	for _, end := range []string{endAPIKey, endBaseURL, endModels, endAPIVersion} {
+		if prefix, ok := strings.CutSuffix(name, end); ok {
+			return prefix, end, ""
+		}
+	}
+	if prefix, label, ok := strings.Cut(name, endAPIKey+"_"); ok && label != "" {
+		return prefix, endAPIKey, label
+	}
+	return "", "", ""
+}
+
+// strange says whether a variable means something else to another program, and warns of
+// it.
+func (l *loader) strange(name, end, label, value string, typ *providers.Type) bool {
+	switch {
+	case label == "FILE" || label == "PATH":
+		l.warn("%s is not used: a key is not read from a file that a variable names.", name)
+	case end == endModels && strings.HasPrefix(value, "/"):
+		l.warn("%s is not used: it is a path, not a list of models.", name)
+	case end == endAPIVersion && typ.Name != membersOfOne["api_version"]:
+		l.warn("%s is not used: providers of the type %q have no api_version.", name, typ.Name)
+	default:
+		return false
+	}
+	return true
+}
+
+func (i *instance) set(end, label, value string) {
 	switch end {
 	case endAPIKey:
+		if label != "" {
+			i.keys[label] = value
+			return
+		}
 		i.apiKey = value
 	case endBaseURL:
 		i.baseURL = value
+	case endAPIVersion:
+		i.apiVersion = value
 	case endModels:
 		for model := range strings.SplitSeq(value, ",") {
 			if model = strings.TrimSpace(model); model != "" {

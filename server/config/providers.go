@@ -3,8 +3,11 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	"github.com/signalbox-ai/signalbox/providers"
@@ -40,7 +43,7 @@ func (l *loader) settleProviders(config *Config) {
 func (l *loader) merge(message *configv1.Config, found *instance) {
 	at := slices.IndexFunc(message.GetProviders(), func(p *configv1.Provider) bool { return p.GetName() == found.name })
 	if at < 0 {
-		if found.apiKey == "" && !found.typ.Keyless {
+		if !found.keyed() && !found.typ.Keyless {
 			l.warn("%s is set but %s is not, so there is no provider %q.", found.variable(), found.prefix+"_API_KEY", found.name)
 			return
 		}
@@ -64,6 +67,11 @@ func (l *loader) merge(message *configv1.Config, found *instance) {
 	if len(found.models) > 0 {
 		provider.Models = found.models
 	}
+	if found.apiVersion != "" {
+		provider.ApiVersion = found.apiVersion
+		l.from[member+".api_version"] = found.prefix + endAPIVersion
+	}
+	l.addKeys(member, provider, found)
 }
 
 // settleDemo decides whether the demonstration provider serves.
@@ -91,29 +99,19 @@ func (l *loader) settleDemo(message *configv1.Config) {
 	}
 }
 
-// settleProvider checks one provider, sets its defaults and lifts its key out of
+// settleProvider checks one provider, sets its defaults and lifts its keys out of
 // the message.
 func (l *loader) settleProvider(config *Config, member string, provider *configv1.Provider) {
-	key := provider.GetApiKey()
-	provider.ApiKey = ""
 	typ := l.typeOf(provider.GetType())
+	l.settleKeys(config, member, provider, typ != nil && !typ.Keyless)
 	if typ == nil {
 		l.fail(l.nearest(member, "type", "name"), "there is no type %q of providers; there are %s", provider.GetType(), l.typeNames())
 		return
 	}
-	key = strings.TrimSpace(key)
-	switch {
-	case key == "" && !typ.Keyless:
-		l.fail(l.nearest(member, "api_key", ""), "%q has no API key; %s", provider.GetName(), advice(provider, "api_key", endAPIKey))
-	case !visible(key):
-		l.fail(member+".api_key", "must be visible ASCII characters; a header carries no others")
-	case key != "":
-		config.APIKeys[provider.GetName()] = NewSecret(key)
-	}
 	if provider.GetBaseUrl() == "" {
 		provider.BaseUrl = typ.BaseURL
 	}
-	if provider.GetBaseUrl() == "" && !typ.Keyless {
+	if provider.GetBaseUrl() == "" && typ.Name != demoType {
 		l.fail(l.nearest(member, "base_url", ""), "%q has no base URL; %s", provider.GetName(), advice(provider, "base_url", endBaseURL))
 	}
 	secure := false
@@ -131,7 +129,42 @@ func (l *loader) settleProvider(config *Config, member string, provider *configv
 			provider.Models = append(provider.Models, model)
 		}
 	}
+	l.settleOwn(member, provider)
 	fill(provider, providerDefaults(secure))
+}
+
+// membersOfOne are the members that providers of one type alone have, with the type.
+var membersOfOne = map[string]string{
+	"api_version": "azure",
+	"deployments": "azure",
+	"site_url":    "openrouter",
+	"site_name":   "openrouter",
+}
+
+// settleOwn checks the members that providers of one type alone have.
+func (l *loader) settleOwn(member string, provider *configv1.Provider) {
+	fields := provider.ProtoReflect().Descriptor().Fields()
+	for _, name := range sortedKeys(membersOfOne) {
+		if typ := membersOfOne[name]; typ != provider.GetType() && provider.ProtoReflect().Has(fields.ByName(protoreflect.Name(name))) {
+			l.fail(member+"."+name, "providers of the type %q have none, those of %q do", provider.GetType(), typ)
+		}
+	}
+	if !visible(provider.GetApiVersion()) {
+		l.fail(member+".api_version", "must be visible ASCII characters")
+	}
+	for _, model := range sortedKeys(provider.GetDeployments()) {
+		if model == "" || provider.GetDeployments()[model] == "" {
+			l.fail(fmt.Sprintf("%s.deployments[%q]", member, model), "names nothing")
+		}
+	}
+	if site := provider.GetSiteUrl(); site != "" {
+		if u, err := url.Parse(site); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || !visible(site) {
+			l.fail(member+".site_url", `must be a URL such as "https://example.com", without a user`)
+		}
+	}
+	if !visible(strings.ReplaceAll(provider.GetSiteName(), " ", "")) {
+		l.fail(member+".site_name", "must be visible ASCII characters and spaces; a header carries no others")
+	}
 }
 
 // settleURL checks a base URL and says whether it is https. The URL itself is not

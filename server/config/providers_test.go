@@ -54,6 +54,28 @@ func TestProvidersOfTheEnvironment(t *testing.T) {
 			[]string{"ollama ollama http://localhost:11434/v1 [m]"}, []string{`OPENAI_BASE_URL is set but OPENAI_API_KEY is not, so there is no provider "openai"`},
 		},
 		{
+			"the longest type, with another spelling", "", []string{"OPENAI_COMPATIBLE_API_KEY=k", "OPENAI_COMPATIBLE_BASE_URL=https://a", "OPENAI_COMPATIBLE_EU_BASE_URL=https://b"},
+			[]string{"openai_compatible openai_compatible https://a []", "openai_compatible-eu openai_compatible https://b []"}, nil,
+		},
+		{
+			"a version", "", []string{"AZURE_API_KEY=k", "AZURE_BASE_URL=https://a", "AZURE_API_VERSION=2024-10-21", "AZURE_EU_API_VERSION=x", "OPENAI_API_VERSION=y", "OPENAI_API_KEY=k"},
+			[]string{"openai openai https://api.openai.com/v1 []", "azure azure https://a []"},
+			[]string{`OPENAI_API_VERSION is not used: providers of the type "openai" have no api_version`, `AZURE_EU_API_VERSION is set but AZURE_EU_API_KEY is not`},
+		},
+		{
+			"a further key alone", "", []string{"OPENAI_API_KEY_B=k", "OPENAI_EU_API_KEY_B=k"},
+			[]string{"openai openai https://api.openai.com/v1 []", "openai-eu openai https://api.openai.com/v1 []"}, nil,
+		},
+		{
+			"a further key of one of another type", "providers: [{name: openai, type: ollama}]", []string{"OPENAI_API_KEY_B=k"},
+			[]string{"openai ollama http://localhost:11434/v1 []"}, []string{`OPENAI_API_KEY_B is not used: the provider "openai" of the file is of the type "ollama"`},
+		},
+		{
+			"variables of other programs", "", []string{"OPENAI_API_KEY_PATH=/x", "OPENAI_API_KEY_FILE=/x", "OLLAMA_MODELS=/usr/share/models", "OLLAMA_BASE_URL=http://localhost:1", "OPENAI_API_KEY_=k"},
+			[]string{"ollama ollama http://localhost:1 []"},
+			[]string{"OPENAI_API_KEY_PATH is not used", "OPENAI_API_KEY_FILE is not used", "OLLAMA_MODELS is not used: it is a path"},
+		},
+		{
 			"other variables of these names", "demo: true", []string{"OPENAI_API_KEY=", "OPENAI__API_KEY=k", "OPENAI_ORG_ID=x", "MY_OPENAI_API_KEY=k", "OPENAIX_API_KEY=k", "DEMO_MODELS=x"},
 			[]string{"demo demo  []"}, []string{"Only the demonstration provider serves"},
 		},

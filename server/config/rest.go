@@ -59,10 +59,16 @@ func postgres(text string) bool {
 // silence.
 func (l *loader) checkDurations(message proto.Message, path string) {
 	message.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.Message() == nil || field.IsList() {
+		if field.Message() == nil || field.IsMap() {
 			return true
 		}
 		member := strings.TrimPrefix(path+"."+field.TextName(), ".")
+		if field.IsList() {
+			for i := range value.List().Len() {
+				l.checkDurations(value.List().Get(i).Message().Interface(), fmt.Sprintf("%s[%d]", member, i))
+			}
+			return true
+		}
 		inner := value.Message().Interface()
 		if duration, ok := inner.(*durationpb.Duration); ok {
 			if durationpb.New(duration.AsDuration()).GetSeconds() != duration.GetSeconds() {

@@ -61,7 +61,38 @@ func (w *walker) message(node *yaml.Node, descriptor protoreflect.MessageDescrip
 	node.Content = kept
 }
 
+// entries goes through a map, whose keys are free.
+func (w *walker) entries(node *yaml.Node, values protoreflect.FieldDescriptor, path string) {
+	if node.Kind != yaml.MappingNode {
+		w.scalar(node)
+		return
+	}
+	seen := map[string]bool{}
+	kept := node.Content[:0]
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		switch {
+		case seen[key.Value]:
+			w.loader.failAt(place(key), "%q stands here twice", key.Value)
+			continue
+		case value.ShortTag() == "!!null":
+			w.loader.failAt(place(value), "an empty item")
+			continue
+		}
+		seen[key.Value] = true
+		member := fmt.Sprintf("%s[%q]", path, key.Value)
+		w.loader.where[member] = place(value)
+		w.item(value, values, member)
+		kept = append(kept, key, value)
+	}
+	node.Content = kept
+}
+
 func (w *walker) field(node *yaml.Node, field protoreflect.FieldDescriptor, path string) {
+	if field.IsMap() {
+		w.entries(node, field.MapValue(), path)
+		return
+	}
 	if !field.IsList() {
 		w.item(node, field, path)
 		return

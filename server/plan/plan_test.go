@@ -50,7 +50,7 @@ func world(t testing.TB, specs ...string) *plan.Planner {
 		instances[parts[0]] = plan.Instance{Chats: parts[1] != "mute", SameDialect: true, StreamUsage: true}
 	}
 	models, err := catalog.New(catalog.Params{
-		Providers: all, ProviderConfigs: configs, Log: slog.New(slog.DiscardHandler),
+		Providers: all, ProviderConfigs: configs, Routes: nil, Log: slog.New(slog.DiscardHandler),
 		Config: &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)}, Dir: "", Metrics: nil,
 	})
 	if err != nil {

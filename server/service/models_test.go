@@ -23,9 +23,16 @@ import (
 // models is ModelsService over the models of three configured instances.
 func models(t *testing.T, configs ...*configv1.Provider) (*service.Models, *catalog.Catalog) {
 	t.Helper()
+	return routed(t, nil, configs...)
+}
+
+// routed is ModelsService with routes.
+func routed(t *testing.T, routes []*configv1.Route, configs ...*configv1.Provider) (*service.Models, *catalog.Catalog) {
+	t.Helper()
 	c, err := catalog.New(catalog.Params{
 		Providers:       nil,
 		ProviderConfigs: configs,
+		Routes:          routes,
 		Config:          &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)},
 		Dir:             "",
 		Metrics:         nil,
