@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"buf.build/go/protovalidate"
@@ -12,7 +13,10 @@ import (
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
@@ -39,8 +43,10 @@ func (s *Server) steps(validator protovalidate.Validator) []call.Step {
 func validate(validator protovalidate.Validator, limits wire.Limits) call.Step {
 	return call.Step{Name: "validate", Request: func(_ context.Context, c *call.Call, message proto.Message) error {
 		params := paramsOf(message)
-		if err := checkMembers(params); err != nil {
-			return err
+		if params != nil {
+			if err := checkMembers(params); err != nil {
+				return err
+			}
 		}
 		if err := validator.Validate(message); err != nil {
 			return err //nolint:wrapcheck // coded by its type
@@ -48,15 +54,37 @@ func validate(validator protovalidate.Validator, limits wire.Limits) call.Step {
 		if c.Entrance != auditv1.Entrance_ENTRANCE_GRPC || params == nil {
 			return nil
 		}
-		return codec.CheckChatCompletionParams(params, limits)
+		return codec.Check(params, limits)
 	}}
 }
 
+// params is OpenAI's body of a request.
+type params interface {
+	proto.Message
+	GetExtraJson() string
+}
+
+// kinds says what members must be that the gateway itself goes by. One of another kind
+// stands where no field could take it, and would pass unseen.
+var kinds = map[string]string{
+	"model":                "a string",
+	"messages":             "an array",
+	"input":                "a string or an array",
+	"items":                "an array",
+	"stream":               "true or false",
+	"store":                "true or false",
+	"background":           "true or false",
+	"previous_response_id": "a string",
+	"conversation":         "a string or an object",
+	"encoding_format":      "a string",
+	"metadata":             "an object of strings",
+}
+
 // checkMembers refuses members that no field could take although one has their name:
-// of the wrong kind, where the request cannot do without, or known but for their case,
+// of the wrong kind, where the gateway cannot do without, or known but for their case,
 // "Model": a provider that does not look at case would be asked for another model than
-// the one that was planned and allowed.
-func checkMembers(params *chatv1.ChatCompletionParams) error {
+// the one that was planned and allowed. A null is as good as nothing.
+func checkMembers(params params) error {
 	if params.GetExtraJson() == "" {
 		return nil
 	}
@@ -65,10 +93,10 @@ func checkMembers(params *chatv1.ChatCompletionParams) error {
 	wire.Held(params.GetExtraJson(), func(name string) uint64 {
 		folded := strings.ToLower(strings.ToUpper(name))
 		switch {
-		case name == "model":
-			err = wrongMember(name, "`model` must be a string")
-		case name == "messages":
-			err = wrongMember(name, "`messages` must be an array")
+		case kinds[name] != "" && fields.ByName(protoreflect.Name(name)) != nil:
+			if value, _ := wire.Member(params.GetExtraJson(), name); value != "null" || needed[name] {
+				err = wrongMember(name, fmt.Sprintf("`%s` must be %s", name, kinds[name]))
+			}
 		case folded != name && fields.ByName(protoreflect.Name(folded)) != nil:
 			err = wrongMember(name, fmt.Sprintf("%q must be written %q", name, folded))
 		}
@@ -76,6 +104,9 @@ func checkMembers(params *chatv1.ChatCompletionParams) error {
 	})
 	return err
 }
+
+// needed are the members that may not even be null.
+var needed = map[string]bool{"model": true, "messages": true}
 
 func wrongMember(name, what string) error {
 	return &failure.Error{
@@ -85,25 +116,70 @@ func wrongMember(name, what string) error {
 	}
 }
 
-// paramsOf is the chat completion in a request. Nil: there is none.
-func paramsOf(message proto.Message) *chatv1.ChatCompletionParams {
+// paramsOf is OpenAI's body in a request. Nil: there is none.
+func paramsOf(message proto.Message) params {
 	switch request := message.(type) {
-	case *chatv1.CreateChatCompletionRequest:
-		return request.GetParams()
-	case *chatv1.StreamChatCompletionRequest:
-		return request.GetParams()
+	case interface {
+		GetParams() *chatv1.ChatCompletionParams
+	}:
+		return some(request.GetParams())
+	case interface {
+		GetParams() *responsesv1.ResponseParams
+	}:
+		return some(request.GetParams())
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		return some(request.GetParams())
+	case *conversationsv1.CreateConversationRequest:
+		return some(request.GetParams())
+	case *conversationsv1.CreateConversationItemsRequest:
+		return some(request.GetParams())
+	case *conversationsv1.UpdateConversationRequest:
+		return some(request.GetParams())
+	case *chatv1.UpdateChatCompletionRequest:
+		return some(request.GetParams())
 	case *planv1.ExplainRequest:
-		return request.GetChatCompletion()
+		return explained(request)
 	default:
 		return nil
 	}
 }
 
+// explained is the body of the call that is to be explained.
+func explained(request *planv1.ExplainRequest) params {
+	switch asked := request.GetCall().(type) {
+	case *planv1.ExplainRequest_ChatCompletion:
+		return some(asked.ChatCompletion)
+	case *planv1.ExplainRequest_Response:
+		return some(asked.Response)
+	case *planv1.ExplainRequest_Embeddings:
+		return some(asked.Embeddings)
+	default:
+		return nil
+	}
+}
+
+// some is a body, or nil without a type.
+func some[P interface {
+	params
+	comparable
+}](body P) params {
+	var none P
+	if body == none {
+		return nil
+	}
+	return body
+}
+
+// holders are the fields that OpenAI's bodies stand in.
+var holders = []string{"params", "chat_completion", "response", "embeddings"}
+
 // param is the name that callers know a field by. OpenAI's bodies stand in `params`;
 // a rule over several members, "one of messages, messages_json must be set", names
 // them in its message alone, the public one first.
 func param(path, message string) string {
-	path = strings.TrimPrefix(strings.TrimPrefix(path, "params."), "chat_completion.")
+	for _, holder := range holders {
+		path = strings.TrimPrefix(path, holder+".")
+	}
 	_, members, found := strings.Cut(message, "one of ")
 	if !found {
 		return path
@@ -112,7 +188,7 @@ func param(path, message string) string {
 	switch {
 	case !found || strings.Contains(first, " "):
 		return path
-	case path == "params" || path == "chat_completion" || path == "":
+	case path == "" || slices.Contains(holders, path):
 		return first
 	default:
 		return path + "." + first

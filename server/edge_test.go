@@ -47,7 +47,6 @@ var hostileHeaders = [][]string{
 	{"X-Signalbox-Provider", "elsewhere"},
 	{"X-Signalbox-Model", "gpt-4o"},
 	{"X-Signalbox-Key", "master"},
-	{"X-Signalbox-Strict", "true"},
 	{"Openai-Organization", "org-of-somebody"},
 	{"Openai-Project", "proj-of-somebody"},
 	{"Openai-Beta", "assistants=v2"},
@@ -140,7 +139,7 @@ func TestRequestHeadersChangeNothing(t *testing.T) {
 // replyHeaders are all that a client is ever sent, beside the provider's rate limits.
 var replyHeaders = []string{
 	"Content-Type", "Content-Length", "Date", "X-Content-Type-Options", "Cache-Control", "X-Accel-Buffering", "Vary",
-	"X-Request-Id", "X-Signalbox-Plan", "X-Signalbox-Provider", "X-Signalbox-Model",
+	"X-Request-Id", "X-Signalbox-Plan", "X-Signalbox-Provider", "X-Signalbox-Model", "X-Signalbox-Loss",
 	"Openai-Version", "Openai-Processing-Ms", "Openai-Model", "Retry-After", "Retry-After-Ms", "X-Should-Retry",
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -27,6 +28,12 @@ import (
 type ask struct {
 	id     string
 	stream bool
+	// model is the selector. Empty: a model that the test upstream has.
+	model string
+	// strict is whether losses are refused. Nil: it is not said.
+	strict *bool
+	// header has further headers for REST, name and value in turn.
+	header []string
 	// content is the user's words. Empty: "Hello".
 	content string
 	// change, if set, changes the request.
@@ -71,11 +78,23 @@ func (a ask) params() *chatv1.ChatCompletionParams {
 	if content == "" {
 		content = "Hello"
 	}
-	params := &chatv1.ChatCompletionParams{Model: model, Messages: []*chatv1.ChatMessage{{Role: "user", Content: &content}}}
+	selector := a.model
+	if selector == "" {
+		selector = model
+	}
+	params := &chatv1.ChatCompletionParams{Model: selector, Messages: []*chatv1.ChatMessage{{Role: "user", Content: &content}}}
 	if a.change != nil {
 		a.change(params)
 	}
 	return params
+}
+
+// options are what gRPC has beside the parameters.
+func (a ask) options() *commonv1.CallOptions {
+	if a.strict == nil {
+		return nil
+	}
+	return &commonv1.CallOptions{Strict: a.strict}
 }
 
 // body is the request as REST has it.
@@ -96,6 +115,12 @@ func overREST(ctx context.Context, t *testing.T, gw *servertest.Gateway, a ask) 
 	request.Header.Set("Authorization", "Bearer "+servertest.MasterKey)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Request-Id", a.id)
+	if a.strict != nil {
+		request.Header.Set("X-Signalbox-Strict", fmt.Sprint(*a.strict))
+	}
+	for i := 0; i < len(a.header); i += 2 {
+		request.Header.Set(a.header[i], a.header[i+1])
+	}
 	reply, err := gw.Client.Do(request)
 	if err != nil {
 		t.Fatalf("%s: %v", a.id, err)
@@ -188,7 +213,7 @@ func overGRPC(ctx context.Context, t *testing.T, gw *servertest.Gateway, a ask) 
 		header, err = s.receive(ctx, t, client, a)
 	} else {
 		var reply *chatv1.CreateChatCompletionResponse
-		reply, err = client.CreateChatCompletion(ctx, &chatv1.CreateChatCompletionRequest{Params: a.params()}, grpc.Header(&header))
+		reply, err = client.CreateChatCompletion(ctx, &chatv1.CreateChatCompletionRequest{Params: a.params(), Options: a.options()}, grpc.Header(&header))
 		if err == nil {
 			s.content, s.chunks, s.info = reply.GetCompletion().GetChoices()[0].GetMessage().GetContent(), 1, reply.GetInfo()
 		}
@@ -217,7 +242,7 @@ func overGRPC(ctx context.Context, t *testing.T, gw *servertest.Gateway, a ask) 
 // receive takes a gRPC stream to its end.
 func (s *seen) receive(ctx context.Context, t *testing.T, client chatv1.ChatServiceClient, a ask) (metadata.MD, error) {
 	t.Helper()
-	stream, err := client.StreamChatCompletion(ctx, &chatv1.StreamChatCompletionRequest{Params: a.params()})
+	stream, err := client.StreamChatCompletion(ctx, &chatv1.StreamChatCompletionRequest{Params: a.params(), Options: a.options()})
 	if err != nil {
 		return nil, err
 	}

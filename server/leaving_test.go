@@ -183,17 +183,79 @@ func TestLeavingClientCancelsTheProvider(t *testing.T) {
 	}
 }
 
+// A client that leaves while a stream is held back, or while the second target of a
+// route is asked, is seen as soon.
+func TestLeavingClientCancelsWhoeverIsAsked(t *testing.T) {
+	t.Parallel()
+	body := func(stream bool) string { return ask{model: "fast", stream: stream}.body() }
+	params := &chatv1.ChatCompletionParams{Model: "fast", MessagesJson: `[{"role":"user","content":"Hello"}]`}
+	whole, pieces := upstreamRPCs()["signalbox.chat.v1.ChatService/CreateChatCompletion"], upstreamRPCs()["signalbox.chat.v1.ChatService/StreamChatCompletion"]
+	whole.body, pieces.body = body(false), body(true)
+	whole.invoke = func(ctx context.Context, conn *grpc.ClientConn, _ func()) error {
+		_, err := chatv1.NewChatServiceClient(conn).CreateChatCompletion(ctx, &chatv1.CreateChatCompletionRequest{Params: params})
+		return err
+	}
+	pieces.invoke = func(ctx context.Context, conn *grpc.ClientConn, _ func()) error {
+		stream, err := chatv1.NewChatServiceClient(conn).StreamChatCompletion(ctx, &chatv1.StreamChatCompletionRequest{Params: params})
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		return err
+	}
+	for _, tt := range []struct {
+		moment moment
+		rpc    upstreamRPC
+		first  string // what the first target does before the second is asked. Empty: it is the one that is asked
+	}{
+		{moment: moment{name: "before the reply of the second", script: "hang,times=1"}, rpc: whole, first: "status=503"},
+		{moment: moment{name: "before the stream of the second", script: "hang,times=1"}, rpc: pieces, first: "hang-after=1"},
+		{moment: moment{name: "while a stream is held by number", script: "hang-after=4,times=1", bytes: true}, rpc: pieces},
+		{moment: moment{name: "while nothing has come of it", script: "hang-after=1,times=1", bytes: true}, rpc: pieces},
+	} {
+		for _, wire := range wires {
+			if wire.secure {
+				continue
+			}
+			t.Run(tt.moment.name+", "+wire.name, func(t *testing.T) {
+				t.Parallel()
+				route := hold + "hold: 1h, first_token_timeout: 1h, "
+				if tt.first != "" {
+					route = "first_token_timeout: 0.05s, "
+				}
+				p := startPair(t, "breaker_failure_percent: 100, ", route)
+				l := leaving{gw: p.gw, up: p.first, moment: tt.moment, times: 10, call: func(ctx context.Context, id string, piece func()) error {
+					return wire.call(ctx, p.gw, tt.rpc, id, piece)
+				}}
+				if tt.first != "" {
+					l.up, l.attempts, l.before = p.second, 1, func() { p.first.EnqueueText(t, tt.first) }
+				}
+				l.run(t)
+			})
+		}
+	}
+}
+
 // leaving is clients that leave at one moment.
 type leaving struct {
 	gw     *servertest.Gateway
 	up     *providertest.Upstream
 	moment moment
 	call   func(ctx context.Context, id string, piece func()) error
+	// times is how many clients leave. 0: leavings.
+	times int
+	// before, if set, is called before each call.
+	before func()
+	// attempts are the upstream calls before the one that is cancelled.
+	attempts int
 }
 
 func (l leaving) run(t *testing.T) {
 	var took []time.Duration
-	for n := range leavings {
+	times := leavings
+	if l.times > 0 {
+		times = l.times
+	}
+	for n := range times {
 		took = append(took, l.once(t, fmt.Sprintf("%s-%d", strings.ReplaceAll(l.moment.name, " ", "-"), n)))
 	}
 	slices.Sort(took)
@@ -208,6 +270,9 @@ func (l leaving) run(t *testing.T) {
 func (l leaving) once(t *testing.T, id string) time.Duration {
 	t.Helper()
 	l.up.EnqueueText(t, l.moment.script)
+	if l.before != nil {
+		l.before()
+	}
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	seen, ended := make(chan struct{}, 64), make(chan error, 1)
@@ -261,7 +326,7 @@ func (l leaving) recorded(t *testing.T, id string) {
 	entry := l.gw.Record(id).GetEntry()
 	want := commonv1.ErrorReason_ERROR_REASON_CANCELLED
 	if entry.GetEnd() != commonv1.CallEnd_CALL_END_CANCELLED || entry.GetReason() != want ||
-		len(entry.GetAttempts()) != 1 || entry.GetAttempts()[0].GetReason() != want || entry.GetUsage() != nil {
+		len(entry.GetAttempts()) != l.attempts+1 || entry.GetAttempts()[l.attempts].GetReason() != want || entry.GetUsage() != nil {
 		t.Errorf("%s: record %v", id, entry)
 	}
 }

@@ -199,9 +199,11 @@ func (s *Server) openPlanner(context.Context) error {
 			return err
 		}
 		_, chats := provider.(providers.Chatter)
-		instances[provider.Name()] = plan.Instance{
-			Chats: chats, SameDialect: typ.Dialect == providers.DialectOpenAI, StreamUsage: cfg.GetStreamUsage(),
+		instance := plan.Instance{Chats: chats, SameDialect: typ.Dialect == providers.DialectOpenAI, StreamUsage: cfg.GetStreamUsage()}
+		if lossy, ok := provider.(providers.Lossy); ok {
+			instance.Losses = lossy.Losses
 		}
+		instances[provider.Name()] = instance
 	}
 	s.planner = plan.New(plan.Params{
 		Catalog:      s.catalog,

@@ -31,7 +31,7 @@ var (
 		{"cmd"},
 	}}
 	server = house{dir: "server", rows: [][]string{
-		{"buffers", "call", "config", "storage"},                                     // vocabulary
+		{"buffers", "call", "config", "objectid", "storage"},                         // vocabulary
 		{"audit", "auth", "catalog", "certs", "storage/sqldb", "telemetry", "usage"}, // departments
 		{"plan"},                              // combinations
 		{"service", "rest"},                   // surface
@@ -53,6 +53,7 @@ var (
 // they themselves.
 var forTests = []string{
 	"providers/providertest",
+	"providers/responses/eventtest",
 	"server/servertest",
 	"server/storage/storagetest",
 }

@@ -3,7 +3,6 @@ package azure
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
@@ -43,7 +42,13 @@ const undated = "2026-01-01"
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "Azure",
-	Rows: slices.Concat([]openai.Field{
+	Rows: []openai.Field{
+		{Path: "tools", Since: "2023-12-01"},
+		{Path: "tool_choice", Since: "2023-12-01"},
+		{Path: "response_format", Since: "2023-12-01"},
+		{Path: "seed", Since: "2023-12-01"},
+		{Path: "logprobs", Since: "2024-02-01"},
+		{Path: "top_logprobs", Since: "2024-02-01"},
 		{Path: "parallel_tool_calls", Since: "2024-08-01"},
 		{Path: "stream_options", Since: "2024-09-01"},
 		{Path: "max_completion_tokens", Since: "2024-09-01"},
@@ -59,5 +64,7 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "prompt_cache_key", Since: undated},
 		{Path: "prompt_cache_retention", Since: undated},
 		{Path: "prompt_cache_options", Since: undated},
-	}, openai.Without("moderation web_search_options")),
+		{Path: "web_search_options", Since: undated},
+		{Path: "moderation", Since: undated},
+	},
 }

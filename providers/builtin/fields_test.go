@@ -59,18 +59,19 @@ type leaf struct {
 }
 
 // leaves are all members of a request that have a field, and those of vendors.
-func leaves() []leaf {
+func leaves(t *testing.T) []leaf {
+	t.Helper()
 	var all []leaf
 	descend(new(chatv1.ChatCompletionParams).ProtoReflect().Descriptor(), "", func(value string) string { return value }, nil, func(path, document, mark string) {
-		all = append(all, leaf{path, complete(document), mark})
+		all = append(all, leaf{path, complete(t, document), mark})
 	})
 	for _, vendor := range vendors {
 		var member map[string]any
 		if err := json.Unmarshal([]byte("{"+vendor+"}"), &member); err != nil {
-			panic(vendor)
+			t.Fatal(vendor)
 		}
 		path, mark := innermost(member)
-		all = append(all, leaf{path, complete("{" + vendor + "}"), mark})
+		all = append(all, leaf{path, complete(t, "{"+vendor+"}"), mark})
 	}
 	return all
 }
@@ -165,10 +166,11 @@ func sample(f protoreflect.FieldDescriptor, shape *wirev1.FieldShape, path strin
 }
 
 // complete gives a document what every request has.
-func complete(document string) string {
+func complete(t *testing.T, document string) string {
+	t.Helper()
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(document), &m); err != nil {
-		panic(document)
+		t.Fatal(document)
 	}
 	out := `{"model":"m1"`
 	if messages := string(m["messages"]); messages != "" && !strings.Contains(messages, `"role"`) {
@@ -192,10 +194,10 @@ func complete(document string) string {
 	}
 	var full chatv1.ChatCompletionParams // as our codec spells it
 	if err := codec.DecodeChatCompletionParams(out+"}", &full, wire.Limits{}); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	if err := codec.ExpandChatCompletionParams(&full, wire.Limits{}); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return string(codec.AppendChatCompletionParams(nil, &full, wire.Request))
 }
@@ -263,7 +265,7 @@ func instance(t *testing.T, kind providers.Type, config *configv1.Provider) adap
 // fields come to the same.
 func TestEveryFieldIsSentOrLost(t *testing.T) {
 	t.Parallel()
-	all := leaves()
+	all := leaves(t)
 	if len(all) < 120 {
 		t.Fatalf("only %d fields were found", len(all))
 	}

@@ -285,6 +285,7 @@ func TestFailuresInChoices(t *testing.T) {
 	}{
 		{"deepseek", `"finish_reason":"insufficient_system_resource"`, overloaded},
 		{"mistral", `"finish_reason":"error"`, failed},
+		{"groq", `"finish_reason":null}],"x_groq":{"id":"r","error":"over capacity"},"x":[{"a":1`, failed},
 		{"openrouter", `"finish_reason":"error"`, failed},
 		{"openrouter", `"error":{"code":503,"message":"busy","metadata":{"provider_name":"acme"}},"finish_reason":"error"`, overloaded},
 	} {

@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/builtin"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/openai"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
@@ -140,7 +141,7 @@ func requested(t *testing.T, name, given, want, lost string) {
 	}
 }
 
-func typeOf(t *testing.T, name string) providers.Type {
+func typeOf(t testing.TB, name string) providers.Type {
 	t.Helper()
 	at := slices.IndexFunc(builtin.Types, func(k providers.Type) bool { return k.Name == name })
 	if at < 0 {
@@ -201,6 +202,13 @@ func TestRefusedRequests(t *testing.T) {
 // Rules of model cards leave out what a model refuses, at any provider.
 func TestParameterRules(t *testing.T) {
 	t.Parallel()
+	for number := range modelsv1.ParameterRule_name {
+		rule := modelsv1.ParameterRule(number)
+		_, known := openai.Parameters()[rule]
+		if !known && rule != 0 && rule != modelsv1.ParameterRule_PARAMETER_RULE_MAX_COMPLETION_TOKENS {
+			t.Errorf("%v does nothing", rule)
+		}
+	}
 	given := `{"model":"m1",` + hi + `,"temperature":0.5,"top_p":1,"frequency_penalty":0,"presence_penalty":1,"stop":["a"],"logprobs":true,"top_logprobs":2,"reasoning_effort":"low"}`
 	for rule, test := range map[modelsv1.ParameterRule]struct{ gone, lost string }{
 		modelsv1.ParameterRule_PARAMETER_RULE_NO_SAMPLING:         {"temperature top_p", "temperature D"},
@@ -229,6 +237,25 @@ func TestParameterRules(t *testing.T) {
 					t.Error("something is lost without a rule")
 				}
 			})
+		}
+	}
+}
+
+// What no rule changes goes through byte for byte, whatever else a request has.
+func TestVerbatimTexts(t *testing.T) {
+	t.Parallel()
+	messages := `[ {"role":"user", "content":"h\u0069 \u2028 <b> 1.50"} ]`
+	tools := `[ {"type":"function","function":{"name":"f","parameters":{"type":"object", "properties":{"b":{"minimum":2.50},"a":{}}}}} ]`
+	for _, kind := range builtin.Types {
+		if kind.Dialect != providers.DialectOpenAI {
+			continue
+		}
+		up := listen(t)
+		p := instance(t, kind, &configv1.Provider{BaseUrl: up.url})
+		params := &chatv1.ChatCompletionParams{MessagesJson: " " + messages + "\n", ToolsJson: tools, ExtraJson: `{"n":2,"service_tier":"auto"}`}
+		body, err := sent(t.Context(), p, up, params, &planv1.Target{Model: "m1"})
+		if err != nil || !strings.Contains(body, messages) || !strings.Contains(body, tools) {
+			t.Errorf("%s: %v, sent %s", kind.Name, err, body)
 		}
 	}
 }

@@ -77,10 +77,11 @@ func TestSites(t *testing.T) {
 // A version of Azure's API is sent what it knows.
 func TestVersionsOfAzure(t *testing.T) {
 	t.Parallel()
-	given := `{"model":"m1",` + hi + `,"reasoning_effort":"low","parallel_tool_calls":false,"verbosity":"low","moderation":{"model":"m"},"user":"u"}`
+	given := `{"model":"m1",` + hi + `,"reasoning_effort":"low","parallel_tool_calls":false,"verbosity":"low","moderation":{"model":"m"},"user":"u","tools":[{"type":"function","function":{"name":"f"}}]}`
 	for version, lost := range map[string]string{
-		"":                   "moderation D",
-		"preview":            "moderation D",
+		"":                   "",
+		"preview":            "",
+		"2023-05-15":         "moderation D, parallel_tool_calls D, reasoning_effort D, tools D, verbosity D",
 		"2024-06-01":         "moderation D, parallel_tool_calls D, reasoning_effort D, verbosity D",
 		"2024-10-21":         "moderation D, reasoning_effort D, verbosity D",
 		"2025-04-01-preview": "moderation D, verbosity D",

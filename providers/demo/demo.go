@@ -121,7 +121,7 @@ func (p *Provider) begin(ctx context.Context, call *providers.ChatCall) (*turn, 
 	t.slow = t.model == slowModel
 	t.created = t.began.Unix()
 	t.exchange.Connected = t.began
-	t.exchange.Attempts = append(t.exchange.Attempts, providers.Attempt{Model: t.model, Start: t.began})
+	t.exchange.Attempts = append(t.exchange.Attempts, providers.Attempt{Provider: p.name, Model: t.model, Start: t.began})
 
 	request, failed := read(call.Params)
 	if failed != nil {

@@ -113,26 +113,21 @@ type node struct {
 
 // rules are Fields, ready to be applied.
 type rules struct {
-	title  string
-	root   *node
-	drops  map[string]bool     // the top members that are never sent
-	quick  map[string][]string // by top member: one of these texts is in it where there is anything to change
-	always map[string]bool     // the top members that are looked at whatever they have
+	title string
+	root  *node
+	drops map[string]bool // the top members that are never sent
 }
 
-// compile makes them ready for a version of the API. Empty: the newest.
+// compile makes them ready for a version of the API. Empty: the newest. Nil: requests go
+// through as they are.
 func (f Fields) compile(version string) *rules {
-	if len(f.Rows) == 0 && len(f.Only) == 0 { // most requests of most types go through untouched
-		return nil
-	}
-	r := &rules{title: f.Title, root: &node{}, drops: map[string]bool{}, quick: map[string][]string{}, always: map[string]bool{}}
+	r := &rules{title: f.Title, root: &node{}, drops: map[string]bool{}}
 	for path, names := range f.Only {
 		n := r.at(path)
 		n.only = true
 		for name := range strings.FieldsSeq(names) {
 			r.at(strings.TrimPrefix(path+"."+name, "."))
 		}
-		r.always[top(path)] = true
 	}
 	for _, field := range f.Rows {
 		if field.Since != "" {
@@ -145,13 +140,15 @@ func (f Fields) compile(version string) *rules {
 		if field.Drop && !strings.Contains(field.Path, ".") {
 			r.drops[field.Path] = true
 		}
-		r.quick[top(field.Path)] = append(r.quick[top(field.Path)], field.hints()...)
 	}
 	for _, field := range f.Rows {
 		r.yield(field.Path, field.As)
 		for _, v := range field.Values {
 			r.yield(field.Path, v.As)
 		}
+	}
+	if r.root.members == nil {
+		return nil
 	}
 	return r
 }
@@ -188,35 +185,6 @@ func (r *rules) at(path string) *node {
 		n = next
 	}
 	return n
-}
-
-// hints are texts of which one occurs where the row has anything to do.
-func (f *Field) hints() []string {
-	switch {
-	case f.Prefix != "":
-		return []string{f.Prefix}
-	case len(f.Values) > 0:
-		out := make([]string, 0, len(f.Values))
-		for _, v := range f.Values {
-			out = append(out, v.From)
-		}
-		return out
-	default:
-		return []string{`"` + f.Path[strings.LastIndexByte(f.Path, '.')+1:] + `"`}
-	}
-}
-
-// look says whether a top member needs to be looked at. A text with characters as
-// numbers may spell a name so, and is looked at.
-func (r *rules) look(member, text string) bool {
-	return r.always[member] || len(r.quick[member]) > 0 && (strings.Contains(text, `\u00`) ||
-		slices.ContainsFunc(r.quick[member], func(hint string) bool { return strings.Contains(text, hint) }))
-}
-
-// top is the first name of a path.
-func top(path string) string {
-	name, _, _ := strings.Cut(path, ".")
-	return name
 }
 
 // older says whether a version is before a day. One that is no day is the newest.

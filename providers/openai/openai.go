@@ -17,6 +17,10 @@ import (
 var Type = Compatible(Quirks{ //nolint:gochecknoglobals // a row of builtin's table
 	Name:    "openai",
 	BaseURL: "https://api.openai.com/v1",
+
+	Embeddings:  true,
+	Responses:   AllResponses,
+	Completions: true,
 })
 
 // Quirks are what a compatible provider does differently. The zero value, with a
@@ -41,6 +45,16 @@ type Quirks struct {
 	// NoDone says that its streams may end without [DONE]: they are complete when
 	// every choice has its finish reason.
 	NoDone bool
+	// Embeddings says that it turns texts into vectors.
+	Embeddings bool
+	// FloatVectors says that it does not know base64.
+	FloatVectors bool
+	// Responses is how much it has of OpenAI's responses.
+	Responses Responses
+	// SparseEvents says that its streamed responses leave out that a part is added.
+	SparseEvents bool
+	// Completions says that it keeps chat completions that are made with `store`.
+	Completions bool
 }
 
 // Compatible is a type of provider that speaks OpenAI's dialect.
@@ -62,6 +76,8 @@ type Provider struct {
 	client      *upstream.Client
 	chat        upstream.Endpoint
 	models      upstream.Endpoint
+	embeddings  upstream.Endpoint
+	responses   upstream.Endpoint
 	header      http.Header // of each call
 	streamUsage bool
 	rules       []*rules // the type's: one, or none
@@ -106,6 +122,12 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	if o.models, err = o.endpoint(Deployment, "models"); err != nil {
 		return nil, err
 	}
+	if o.embeddings, err = o.endpoint(Deployment, "embeddings"); err != nil {
+		return nil, err
+	}
+	if o.responses, err = o.resource(responsesPath); err != nil {
+		return nil, err
+	}
 	maps.Copy(o.header, site.Header)
 	if v := p.Config.GetOrganization(); v != "" {
 		o.header["Openai-Organization"] = []string{v}
@@ -113,7 +135,13 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	if v := p.Config.GetProject(); v != "" {
 		o.header["Openai-Project"] = []string{v}
 	}
-	return o, nil
+	responses := q.Responses
+	if native := p.Config.NativeResponses; native != nil && !*native {
+		responses = NoResponses
+	} else if native != nil && responses == NoResponses {
+		responses = StatelessResponses
+	}
+	return withAbilities(o, q.Embeddings, responses, q.Completions), nil
 }
 
 // settleRules makes the rules of the type and of model cards ready.

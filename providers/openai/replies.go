@@ -207,7 +207,7 @@ func createdOf(extra string) int64 {
 }
 
 // failure is the error that a reply or chunk has in a place where OpenAI has none: in a
-// choice. Nil: none.
+// choice, or in Groq's own member. Nil: none.
 func (r *Replies) failure(text []byte) []byte {
 	suspect := bytes.Contains(text, []byte(`"error"`))
 	for reason := range r.Failures {
@@ -218,12 +218,18 @@ func (r *Replies) failure(text []byte) []byte {
 			FinishReason string          `json:"finish_reason"`
 			Error        json.RawMessage `json:"error"`
 		} `json:"choices"`
+		Groq struct {
+			Error json.RawMessage `json:"error"`
+		} `json:"x_groq"`
 	}
 	if !suspect || json.Unmarshal(text, &reply) != nil {
 		return nil
 	}
+	if says(reply.Groq.Error) {
+		return fmt.Appendf(nil, `{"error":%s}`, reply.Groq.Error)
+	}
 	for _, choice := range reply.Choices {
-		if len(choice.Error) > 0 && choice.Error[0] == '{' {
+		if says(choice.Error) {
 			return fmt.Appendf(nil, `{"error":%s}`, choice.Error)
 		}
 		if status := r.Failures[choice.FinishReason]; status != 0 {
@@ -233,3 +239,6 @@ func (r *Replies) failure(text []byte) []byte {
 	}
 	return nil
 }
+
+// says says whether a member is an error: an object, or a text.
+func says(value json.RawMessage) bool { return len(value) > 2 && (value[0] == '{' || value[0] == '"') }

@@ -67,7 +67,7 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error)
 			return nil, err
 		}
 	}
-	if len(o.quirks.Replies.Failures) > 0 {
+	if o.quirks.Replies.Mend {
 		r.call.Inside = o.quirks.Replies.failure
 	}
 	if isRequestID(c.RequestID) {

@@ -44,6 +44,14 @@ func (s *Site) name(model string) string {
 // byModel says whether each model has its own URL.
 func (s *Site) byModel() bool { return slices.Contains(s.Path, Deployment) }
 
+// root is Path without what names a model.
+func (s *Site) root() []string {
+	if at := slices.Index(s.Path, Deployment); at > 0 {
+		return s.Path[:at-1] // "deployments" before it
+	}
+	return s.Path
+}
+
 // models are those that the configuration names.
 func (s *Site) models() []*modelsv1.Model {
 	var list []*modelsv1.Model
@@ -64,7 +72,16 @@ func (o *Provider) endpoint(model string, operation ...string) (upstream.Endpoin
 		segments = append(segments, segment)
 	}
 	e, err := o.client.Endpoint(append(segments, operation...)...)
-	if err != nil || len(o.site.Query) == 0 {
+	if err != nil {
+		return e, err
+	}
+	return e.WithQuery(o.site.Query), nil
+}
+
+// resource is the URL of what belongs to no model.
+func (o *Provider) resource(path ...string) (upstream.Endpoint, error) {
+	e, err := o.client.Endpoint(append(slices.Clone(o.site.root()), path...)...)
+	if err != nil {
 		return e, err
 	}
 	return e.WithQuery(o.site.Query), nil

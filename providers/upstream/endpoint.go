@@ -76,9 +76,17 @@ func (c *Client) Endpoint(segments ...string) (Endpoint, error) {
 	return Endpoint{url: &u, target: target}, nil
 }
 
-// WithQuery returns the URL with a query, which no call can change.
+// WithQuery is the endpoint with a query, beside the one that it has.
 func (e Endpoint) WithQuery(query url.Values) Endpoint {
+	if len(query) == 0 {
+		return e
+	}
 	u := *e.url
-	u.RawQuery = query.Encode()
-	return Endpoint{url: &u, target: e.target + "?" + u.RawQuery}
+	all := u.Query()
+	for name, values := range query {
+		all[name] = values
+	}
+	u.RawQuery = all.Encode()
+	path, _, _ := strings.Cut(e.target, "?")
+	return Endpoint{url: &u, target: path + "?" + u.RawQuery}
 }

@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -104,6 +105,20 @@ func TestEndpointsStayBelowTheBase(t *testing.T) {
 				seen := p.requests()
 				if got := seen[len(seen)-1].RequestURI; got != path {
 					t.Errorf("%q: the peer got %q, want %q", model, got, path)
+				}
+			}
+			endpoint, err := c.Endpoint("models", "a b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			with := endpoint.WithQuery(url.Values{"api-version": {"a&b#c"}})
+			for endpoint, path := range map[*upstream.Endpoint]string{&with: "/v1/models/a%20b?api-version=a%26b%23c", &endpoint: "/v1/models/a%20b"} {
+				if o := unary(t, c, func(call *upstream.Call) { call.Endpoint = *endpoint }); o.err != nil {
+					t.Error(o.err)
+				}
+				seen := p.requests()
+				if got := seen[len(seen)-1].RequestURI; got != path {
+					t.Errorf("with a query, the peer got %q, want %q", got, path)
 				}
 			}
 			for _, model := range []string{"", ".", "..", "a\r\nb", "a\x00", "\x7f"} {

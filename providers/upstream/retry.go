@@ -38,7 +38,7 @@ func (c *Client) again(ctx context.Context, call *Call, n int, f *fault, forbidd
 			due = due || why == commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED && f.Reason != why
 		}
 	}
-	if n >= attempts || !due {
+	if n >= attempts || !due || left(call, f) {
 		return 0, false
 	}
 	wait := backoff(n, longest)
@@ -73,6 +73,21 @@ func retried(call *Call, f *fault) bool {
 		}
 	}
 	return f.again
+}
+
+// left says whether the provider asks for a longer wait than the policy has for it: then
+// another one is at hand. One that is limited or overloaded and tells no time asks for
+// some.
+func left(call *Call, f *fault) bool {
+	if call.Retry.GetMaxWait() == nil {
+		return false
+	}
+	wait := f.RetryAfter
+	switch f.Reason {
+	case commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED, commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED:
+		wait = max(wait, 1)
+	}
+	return wait > call.Retry.GetMaxWait().AsDuration()
 }
 
 // backoff is full jitter: anything up to a limit that doubles.

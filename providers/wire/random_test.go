@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
@@ -23,7 +26,7 @@ func TestRandomDocuments(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4000) {
 		g := generator{rand.New(rand.NewPCG(seed, 1))}
-		for _, m := range []proto.Message{new(chatv1.ChatCompletion), new(chatv1.ChatCompletionChunk), new(chatv1.ChatCompletionParams)} {
+		for _, m := range randomKinds() {
 			text := g.object(m.ProtoReflect().Descriptor(), 0)
 			if err := codec.Decode(text, m, wire.Limits{}); err != nil {
 				t.Fatalf("seed %d: %v: %s", seed, err, text)
@@ -32,21 +35,30 @@ func TestRandomDocuments(t *testing.T) {
 				t.Fatalf("seed %d: %v: %s", seed, err, text)
 			}
 			sameValues(t, text, m)
-			if request, ok := m.(*chatv1.ChatCompletionParams); ok {
-				g.expand(t, text, request)
-			}
+			g.expand(t, text, m)
 		}
+	}
+}
+
+// randomKinds are the messages that random documents are made for, unset.
+func randomKinds() []proto.Message {
+	return []proto.Message{
+		new(chatv1.ChatCompletion), new(chatv1.ChatCompletionChunk), new(chatv1.ChatCompletionParams),
+		new(responsesv1.Response), new(responsesv1.StreamEvent), new(responsesv1.ResponseParams),
+		new(embeddingsv1.EmbeddingList), new(embeddingsv1.EmbeddingParams),
 	}
 }
 
 // TestDamagedDocuments changes single bytes of random documents, and says that
 // what is then JSON to encoding/json and to us is the same, but for our stricter
-// rules.
+// rules, and comes out as JSON.
 func TestDamagedDocuments(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4000) {
 		g := generator{rand.New(rand.NewPCG(seed, 2))}
-		text := []byte(g.object(new(chatv1.ChatCompletionParams).ProtoReflect().Descriptor(), 0))
+		kinds := randomKinds()
+		kind := kinds[g.IntN(len(kinds))]
+		text := []byte(g.object(kind.ProtoReflect().Descriptor(), 0))
 		for range 10 {
 			damaged := slices.Clone(text)
 			at := g.IntN(len(damaged))
@@ -58,8 +70,15 @@ func TestDamagedDocuments(t *testing.T) {
 			default:
 				damaged = slices.Insert(damaged, at, junk[g.IntN(len(junk))])
 			}
-			err := codec.DecodeChatCompletionParams(string(damaged), new(chatv1.ChatCompletionParams), wire.Limits{})
+			m := kind.ProtoReflect().New().Interface()
+			err := codec.Decode(string(damaged), m, wire.Limits{})
 			if (err == nil) != json.Valid(damaged) && !stricter(fault(err).Kind) {
+				t.Fatalf("seed %d: %v: %s", seed, err, damaged)
+			}
+			if err != nil {
+				continue
+			}
+			if err := codec.Check(m, wire.Limits{}); err != nil || !json.Valid([]byte(encode(t, m, wire.Reply))) {
 				t.Fatalf("seed %d: %v: %s", seed, err, damaged)
 			}
 		}
@@ -82,9 +101,9 @@ type generator struct{ *rand.Rand }
 
 // expand compares the values of an expanded request, where it can be expanded:
 // elements of twins that are no objects are refused.
-func (g generator) expand(t *testing.T, text string, m *chatv1.ChatCompletionParams) {
+func (g generator) expand(t *testing.T, text string, m proto.Message) {
 	t.Helper()
-	err := codec.ExpandChatCompletionParams(m, wire.Limits{})
+	err := expand(m)
 	if err != nil && fault(err).Kind != wire.WrongKind {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -97,14 +116,38 @@ func (g generator) pick(from ...string) string { return from[g.IntN(len(from))] 
 
 // object makes an object with members of a message, and with others.
 func (g generator) object(m protoreflect.MessageDescriptor, depth int) string {
+	if messageShape(m).GetTransparent() {
+		return g.fitting(m.Fields().Get(0), depth)
+	}
+	var fields []protoreflect.FieldDescriptor
+	typ := ""
+	for i := range m.Fields().Len() {
+		if f := m.Fields().Get(i); f.ContainingOneof() == nil || f.HasOptionalKeyword() {
+			fields = append(fields, f)
+		}
+	}
+	if messageShape(m).GetUnion() {
+		arm := m.Fields().Get(len(fields) + g.IntN(m.Fields().Len()-len(fields)))
+		if typ = g.pick(append(fieldShape(arm).GetTags(), string(arm.Name()))...); arm.Message() != nil {
+			for i := range arm.Message().Fields().Len() {
+				fields = append(fields, arm.Message().Fields().Get(i))
+			}
+		}
+	}
+	return g.members(fields, typ, depth)
+}
+
+// members makes an object with members of some fields. typ, where it is not empty, is
+// its `type`, most of the time.
+func (g generator) members(fields []protoreflect.FieldDescriptor, typ string, depth int) string {
 	seen := make(map[string]bool)
 	var members []string
 	for range g.IntN(7) {
 		var name, v string
-		if g.IntN(5) == 0 || m.Fields().Len() == 0 {
-			name, v = g.pick("x", "y", "Z", "é", "a.b", "object", "n\u0000"), g.anything(depth+1)
+		if g.IntN(5) == 0 || len(fields) == 0 {
+			name, v = g.pick("x", "y", "Z", "é", "a.b", "object", "n\u0000", "role", "id"), g.anything(depth+1)
 		} else {
-			f := m.Fields().Get(g.IntN(m.Fields().Len()))
+			f := fields[g.IntN(len(fields))]
 			name = keyOf(f)
 			if v = g.fitting(f, depth+1); g.IntN(6) == 0 {
 				v = g.anything(depth + 1)
@@ -115,6 +158,9 @@ func (g generator) object(m protoreflect.MessageDescriptor, depth int) string {
 			members = append(members, g.space()+g.quoted(name)+g.space()+":"+g.space()+v+g.space())
 		}
 	}
+	if typ != "" && !seen["type"] && g.IntN(10) > 0 {
+		members = slices.Insert(members, g.IntN(len(members)+1), g.quoted("type")+":"+g.quoted(typ))
+	}
 	return "{" + g.space() + strings.Join(members, ",") + "}"
 }
 
@@ -123,8 +169,13 @@ func (g generator) fitting(f protoreflect.FieldDescriptor, depth int) string {
 	shape := fieldShape(f)
 	switch {
 	case shape.GetDeferred():
-		twin := map[string]proto.Message{"messages": new(chatv1.ChatMessage), "tools": new(chatv1.ChatTool)}[keyOf(f)]
-		return g.array(func() string { return g.object(twin.ProtoReflect().Descriptor(), depth+1) })
+		twins := f.ContainingMessage().Fields()
+		for i := range twins.Len() {
+			if twin := twins.Get(i); keyOf(twin) == keyOf(f) && twin.IsList() && (twin.Message() == nil || g.IntN(4) > 0) {
+				return g.fitting(twin, depth)
+			}
+		}
+		return "[]"
 	case shape.GetRaw() || f.Name() == "extra_json":
 		return g.anything(depth)
 	case f.IsMap():
@@ -135,6 +186,9 @@ func (g generator) fitting(f protoreflect.FieldDescriptor, depth int) string {
 		return "{" + strings.Join(entries, ",") + "}"
 	case f.IsList() && f.Message() != nil:
 		return g.array(func() string { return g.object(f.Message(), depth+1) })
+	case f.IsList() && f.Kind() == protoreflect.FloatKind:
+		return g.pick(`"`+base64.StdEncoding.EncodeToString([]byte("abcdefghijkl")[:g.IntN(13)])+`"`,
+			g.array(func() string { return g.scalar(f.Kind()) }))
 	case f.IsList():
 		return g.array(func() string { return g.scalar(f.Kind()) })
 	case f.Message() != nil:
@@ -158,6 +212,8 @@ func (g generator) scalar(kind protoreflect.Kind) string {
 		return g.quoted(g.pick("", "text", "chat.completion", "a longer text, of more than eight bytes", "é€😀", "\"\\\n", "tail é"))
 	case protoreflect.BoolKind:
 		return g.pick("true", "false")
+	case protoreflect.FloatKind:
+		return g.pick("0", "1", "-0.0069292834", "0.5", "1e-9", "3.4028235e38", "1.1754944e-38", "1e-45", "1E39", "0.10", "16777217")
 	case protoreflect.DoubleKind:
 		return g.pick("0", "1", "1.0", "-0.5", "1e-9", "0.699999988079071", "9007199254740993", "1E400")
 	default:

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 )
 
@@ -18,8 +19,9 @@ func BenchmarkRecord(b *testing.B) {
 	now := time.Now()
 	c.Outcome.Exchange.UsageJSON = `{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}`
 	attempts := []providers.Attempt{{
-		Model: "gpt-4o-mini", Start: now, Duration: time.Second, HTTPStatus: 200, UpstreamRequestID: "req_0123456789",
+		Provider: "openai", Model: "gpt-4o-mini", Start: now, Duration: time.Second, HTTPStatus: 200, UpstreamRequestID: "req_0123456789",
 	}}
+	c.Outcome.Paid = []*usagev1.TokenUsage{c.Outcome.Usage}
 	b.ReportAllocs()
 	began := cpu(b)
 	for b.Loop() {

@@ -93,15 +93,14 @@ func (d *draft) end(c *call.Call, failed *failure.Error, now time.Time, bodies *
 		e.ErrorMessage = cut(failed.Message, maxMessage)
 		e.ErrorType = cut(failed.OpenAIType(), maxName)
 	}
-	provider := e.GetProvider()
-	for _, attempt := range c.Outcome.Exchange.Attempts {
+	for i, attempt := range c.Outcome.Exchange.Attempts {
 		attempt.UpstreamRequestID = cut(attempt.UpstreamRequestID, maxName)
-		e.Attempts = append(e.Attempts, attemptOf(&attempt, provider, c.Start))
+		e.Attempts = append(e.Attempts, attemptOf(&attempt, c.Start))
+		if i < len(c.Outcome.Paid) {
+			e.Attempts[i].Usage = c.Outcome.Paid[i]
+		}
 	}
 	e.Usage = c.Outcome.Usage
-	if last := len(e.Attempts) - 1; last >= 0 {
-		e.Attempts[last].Usage = e.Usage // only an attempt that answered tells its usage
-	}
 	if usage := c.Outcome.Exchange.UsageJSON; len(usage) <= maxUsageJSON {
 		e.UsageJson = usage
 	}
@@ -109,9 +108,9 @@ func (d *draft) end(c *call.Call, failed *failure.Error, now time.Time, bodies *
 }
 
 // attemptOf is an upstream call as records have it. began is the call's start.
-func attemptOf(a *providers.Attempt, provider string, began time.Time) *auditv1.Attempt {
+func attemptOf(a *providers.Attempt, began time.Time) *auditv1.Attempt {
 	return &auditv1.Attempt{
-		Provider:          provider,
+		Provider:          a.Provider,
 		Model:             a.Model,
 		Start:             durationpb.New(a.Start.Sub(began)),
 		Duration:          durationpb.New(a.Duration),
@@ -152,13 +151,13 @@ func (d *draft) facts(c *call.Call) {
 		e.KeyId, e.Owner = c.Principal.Name, c.Principal.Owner
 	}
 	if c.Plan != nil {
-		d.plan(c.Plan)
+		d.plan(c.Plan, c.Target())
 	}
 	d.times(c)
 }
 
-// plan fills in what the plan says.
-func (d *draft) plan(plan *planv1.ExecutionPlan) {
+// plan fills in what the plan says, and which of its targets answered.
+func (d *draft) plan(plan *planv1.ExecutionPlan, target *planv1.Target) {
 	e := &d.entry
 	e.PlanDigest = plan.GetDigest()
 	e.Mode = plan.GetMode()
@@ -167,7 +166,6 @@ func (d *draft) plan(plan *planv1.ExecutionPlan) {
 	}
 	e.RequestedModel = cut(plan.GetRequested().GetModel(), maxName)
 	e.RequestedProvider = cut(plan.GetRequested().GetProvider(), maxName)
-	target := plan.GetTarget()
 	e.Provider, e.ProviderType = target.GetProvider(), target.GetProviderType()
 	e.ResolvedModel = cut(target.GetModel(), maxName)
 	e.Alias = cut(target.GetAlias(), maxName)

@@ -127,10 +127,11 @@ func TestAnEntryIsComplete(t *testing.T) {
 		Connected: after(3),
 		UsageJSON: `{"prompt_tokens":9}`,
 		Attempts: []providers.Attempt{
-			{Model: "gpt-4o-mini", Start: after(5), Duration: 6, HTTPStatus: 429, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED, UpstreamRequestID: "u1", Credential: "key-1"},
-			{Model: "gpt-4o-mini", Start: after(7), Duration: 8, HTTPStatus: 500},
+			{Provider: "openai", Model: "gpt-4o-mini", Start: after(5), Duration: 6, HTTPStatus: 429, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_RATE_LIMITED, UpstreamRequestID: "u1", Credential: "key-1"},
+			{Provider: "openai", Model: "gpt-4o-mini", Start: after(7), Duration: 8, HTTPStatus: 500},
 		},
 	}
+	c.Outcome.Paid = []*usagev1.TokenUsage{nil, c.Outcome.Usage}
 	failed := r.try(c, &chatv1.CreateChatCompletionRequest{}, func() error {
 		c.Outcome.Admitted = after(2)
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED, "The provider failed.")

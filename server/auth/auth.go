@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
@@ -124,6 +125,9 @@ func (a *Auth) Principal(name string) (*call.Principal, bool) {
 // record names the principal if there is one.
 func (a *Auth) Step() call.Step {
 	return call.Step{Name: "auth", Open: func(_ context.Context, c *call.Call) error {
+		if c.Entrance == auditv1.Entrance_ENTRANCE_BACKGROUND {
+			return authorized(c) // it came in with another call, whose principal it has
+		}
 		credential := c.Credential
 		c.Credential = ""
 		principal, refusal := a.authenticate(credential)
@@ -133,12 +137,18 @@ func (a *Auth) Step() call.Step {
 			return nil
 		case refusal != nil:
 			return refusal
-		case !principal.Holds(c.Policy.GetScope()):
-			return missing(c.Policy.GetScope())
 		default:
-			return nil
+			return authorized(c)
 		}
 	}}
+}
+
+// authorized says whether the call's principal may use its RPC.
+func authorized(c *call.Call) error {
+	if !c.Principal.Holds(c.Policy.GetScope()) {
+		return missing(c.Policy.GetScope())
+	}
+	return nil
 }
 
 // authenticate returns who a credential stands for, or why it stands for nobody.

@@ -88,8 +88,14 @@ type Outcome struct {
 	Admitted time.Time
 	// FirstToken is when the first piece of the reply was there. Zero: never.
 	FirstToken time.Time
-	// Usage is what was used. Nil: not known.
+	// Target is the one that answered, or whose failure the caller is told; while the
+	// call is under way, the one that is asked. Nil: none was asked.
+	Target *planv1.Target
+	// Usage is what Target used. Nil: not known.
 	Usage *usagev1.TokenUsage
+	// Paid is what each upstream call of Exchange.Attempts used, those that failed
+	// included: what the providers will bill. It may be shorter. Nil members: not known.
+	Paid []*usagev1.TokenUsage
 	// End is how the call ended. The service sets it when the reply itself says so;
 	// else the chain does, from the error.
 	End commonv1.CallEnd
@@ -183,6 +189,28 @@ func (c *Call) Has(feature policyv1.Feature) bool {
 	return c.Plan != nil && slices.Contains(c.Plan.GetFeatures(), feature)
 }
 
+// Target is where the call went: as Outcome.Target, or before that the plan's first.
+// Nil: it can go nowhere.
+func (c *Call) Target() *planv1.Target {
+	if c.Outcome.Target != nil {
+		return c.Outcome.Target
+	}
+	return c.Plan.GetTarget()
+}
+
+// TypeOf is the type of a provider instance that the plan names. Empty: it does not.
+func (c *Call) TypeOf(provider string) string {
+	if first := c.Plan.GetTarget(); first.GetProvider() == provider {
+		return first.GetProviderType()
+	}
+	for _, target := range c.Plan.GetFallbacks() {
+		if target.GetProvider() == provider {
+			return target.GetProviderType()
+		}
+	}
+	return ""
+}
+
 // EachHeader yields what the reply says of the call beside its body: REST has it in
 // response headers, gRPC in header metadata. Names are lower-case.
 func (c *Call) EachHeader(yield func(name, value string)) {
@@ -190,9 +218,12 @@ func (c *Call) EachHeader(yield func(name, value string)) {
 	if digest := c.Plan.GetDigest(); digest != "" {
 		yield("x-signalbox-plan", digest)
 	}
-	if target := c.Plan.GetTarget(); target != nil {
+	if target := c.Target(); target != nil {
 		yield("x-signalbox-provider", target.GetProvider())
 		yield("x-signalbox-model", target.GetModel())
+		if len(target.GetLosses()) > 0 {
+			yield("x-signalbox-loss", lossList(target.GetLosses()))
+		}
 	}
 	for name, values := range c.Outcome.Exchange.Header {
 		for _, value := range values {
@@ -214,7 +245,7 @@ func lower(name string) string {
 
 // Info is the call's facts as replies carry them; see CallInfo.
 func (c *Call) Info() *commonv1.CallInfo {
-	target := c.Plan.GetTarget()
+	target := c.Target()
 	return &commonv1.CallInfo{
 		RequestId:         c.RequestID,
 		PlanDigest:        c.Plan.GetDigest(),
@@ -223,6 +254,7 @@ func (c *Call) Info() *commonv1.CallInfo {
 		Model:             target.GetModel(),
 		UpstreamRequestId: c.Outcome.Exchange.UpstreamRequestID,
 		Attempts:          int32(len(c.Outcome.Exchange.Attempts)), //nolint:gosec // a call makes few attempts
+		Losses:            target.GetLosses(),
 		End:               c.Outcome.End,
 		Usage:             c.Outcome.Usage,
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,21 +16,26 @@ import (
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
-	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
-	"github.com/signalbox-ai/signalbox/server/auth"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/catalog"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // Params is what a Planner is made from. All members are required.
 type Params struct {
-	// Catalog knows the models.
+	// Catalog knows the models, and the routes.
 	Catalog *catalog.Catalog
 	// Instances says of each provider instance what it can do.
 	Instances map[string]Instance
+	// Order are the instances' names, in the order of the configuration.
+	Order []string
+	// Objects tells by its id where an object is kept.
+	Objects *objects.Keeper
 	// Upstream bounds upstream calls.
 	Upstream *configv1.Upstream
 	// ConfigDigest stands in every plan.
@@ -40,45 +44,47 @@ type Params struct {
 
 // Instance is what a plan must know of a provider instance.
 type Instance struct {
+	// Type is the name of its type.
+	Type string
 	// Chats says that it answers chat completions.
 	Chats bool
+	// Responds says that it answers responses itself.
+	Responds bool
+	// Counts and Compacts say that it counts the tokens of an input, and compacts one.
+	Counts, Compacts bool
+	// Embeds says that it turns texts into vectors.
+	Embeds bool
+	// KeepsResponses, KeepsConversations and KeepsCompletions say what it keeps.
+	KeepsResponses, KeepsConversations, KeepsCompletions bool
 	// SameDialect says that it speaks OpenAI's dialect.
 	SameDialect bool
 	// StreamUsage says that its streams are asked for their usage.
 	StreamUsage bool
+	// Losses is providers.Lossy's. Nil: it can carry everything.
+	Losses func(proto.Message, *planv1.Target) []*commonv1.Loss
 }
 
 // Planner derives plans. Safe for concurrent use.
 type Planner struct {
 	params Params
-	unary  *planv1.RetryPolicy
-	stream *planv1.RetryPolicy
+	retry  policies
+	routes map[string]*route
 }
 
 // New returns a planner.
 func New(params Params) *Planner {
-	up := params.Upstream
-	return &Planner{
-		params: params,
-		unary: &planv1.RetryPolicy{
-			MaxAttempts:      up.GetMaxAttempts(),
-			MaxBackoff:       up.GetMaxBackoff(),
-			FirstByteTimeout: up.GetHeaderTimeout(),
-		},
-		stream: &planv1.RetryPolicy{
-			MaxAttempts:      up.GetMaxAttempts(),
-			MaxBackoff:       up.GetMaxBackoff(),
-			FirstByteTimeout: up.GetFirstEventTimeout(),
-			IdleTimeout:      up.GetIdleTimeout(),
-		},
+	p := &Planner{params: params, retry: newPolicies(params.Upstream, nil), routes: map[string]*route{}}
+	for _, configured := range params.Catalog.Snapshot().Routes() { // all snapshots have the same
+		p.routes[configured.GetName()] = &route{config: configured, retry: newPolicies(params.Upstream, configured)}
 	}
+	return p
 }
 
 // Step plans each call. A plan that could not be completed is on the call too, so
 // that the record has what is known.
 func (p *Planner) Step() call.Step {
 	return call.Step{Name: "plan", Request: func(_ context.Context, c *call.Call, message proto.Message) error {
-		plan, err := p.Derive(Question{RPC: c.RPC, Policy: c.Policy, Principal: c.Principal, Request: message})
+		plan, err := p.Derive(Question{RPC: c.RPC, Policy: c.Policy, Principal: c.Principal, RequestID: c.RequestID, Request: message})
 		plan.RequestId = c.RequestID
 		c.Plan, c.Outcome.Planned = plan, time.Now()
 		return err
@@ -92,6 +98,9 @@ type Question struct {
 	Policy *policyv1.MethodPolicy
 	// Principal is who calls. Nil: nobody, who may use every model.
 	Principal *call.Principal
+	// RequestID is the call's, which draws the first target where a route spreads its
+	// calls by weight. Empty: the heaviest is first.
+	RequestID string
 	// Request is the request message.
 	Request proto.Message
 }
@@ -108,11 +117,24 @@ func (p *Planner) Derive(q Question) (*planv1.ExecutionPlan, error) {
 	var err error
 	switch request := q.Request.(type) {
 	case *chatv1.CreateChatCompletionRequest:
-		err = p.chat(plan, q, chat{request.GetParams(), request.GetOptions(), false})
+		err = p.model(plan, q, chat(request.GetParams(), request.GetOptions(), false))
 	case *chatv1.StreamChatCompletionRequest:
-		err = p.chat(plan, q, chat{request.GetParams(), request.GetOptions(), true})
+		err = p.model(plan, q, chat(request.GetParams(), request.GetOptions(), true))
+	case *responsesv1.CreateResponseRequest:
+		err = p.model(plan, q, response(request.GetParams(), request.GetOptions(), false))
+	case *responsesv1.StreamResponseRequest:
+		err = p.model(plan, q, response(request.GetParams(), request.GetOptions(), true))
+	case *responsesv1.CountInputTokensRequest:
+		err = p.model(plan, q, counting(request.GetParams(), request.GetOptions()))
+	case *responsesv1.CompactResponseRequest:
+		err = p.model(plan, q, compacting(request.GetParams(), request.GetOptions()))
+	case *embeddingsv1.CreateEmbeddingsRequest:
+		err = p.model(plan, q, embedding(request.GetParams(), request.GetOptions()))
 	default:
 		plan.Features = slices.Clone(q.Policy.GetFeatures())
+		if s, ok := storedOf(q.Request); ok {
+			err = p.object(plan, q, s)
+		}
 	}
 	if failed := failure.As(err); failed != nil {
 		plan.Incomplete = failed.Reason
@@ -121,114 +143,32 @@ func (p *Planner) Derive(q Question) (*planv1.ExecutionPlan, error) {
 	return plan, err
 }
 
-// chat is what is asked of a chat RPC.
-type chat struct {
-	params  *chatv1.ChatCompletionParams
-	options *commonv1.CallOptions
-	stream  bool
-}
-
-// chat plans a chat completion.
-func (p *Planner) chat(plan *planv1.ExecutionPlan, q Question, asked chat) error {
+// model plans a call of a model.
+func (p *Planner) model(plan *planv1.ExecutionPlan, q Question, a asked) error {
+	d := &derivation{planner: p, plan: plan, question: q, asked: a, snapshot: p.params.Catalog.Snapshot()}
 	plan.Mode = planv1.ExecutionMode_EXECUTION_MODE_TRANSLATED
 	// Cloned: a plan may be kept longer than the request that it came from.
-	plan.Requested = &planv1.RequestedSelector{Model: strings.Clone(asked.params.GetModel()), Provider: asked.options.GetProvider()}
-	plan.Retry = p.unary
-	if asked.stream {
-		plan.Retry = p.stream
+	plan.Requested = &planv1.RequestedSelector{Model: strings.Clone(a.model), Provider: strings.Clone(a.options.GetProvider())}
+	plan.Strict = q.Principal != nil && q.Principal.Strict
+	if a.options != nil && a.options.Strict != nil {
+		plan.Strict = a.options.GetStrict()
 	}
-	plan.Features = p.features(plan, q.Policy, asked.stream) // as far as they need no target
-	if slices.Contains(plan.GetFeatures(), policyv1.Feature_FEATURE_SEMANTICS) {
-		plan.Capabilities = capabilities(asked.params)
+	if slices.Contains(q.Policy.GetFeatures(), policyv1.Feature_FEATURE_SEMANTICS) {
+		plan.Capabilities = capabilities(a.params)
 	}
-	snapshot := p.params.Catalog.Snapshot()
-	if snapshot.Empty() {
-		return failure.New(commonv1.ErrorReason_ERROR_REASON_CATALOG_EMPTY,
-			"No provider has told its models yet, so no model can be found.")
+	if slices.Contains(q.Policy.GetFeatures(), policyv1.Feature_FEATURE_ALIASES) {
+		d.route = p.routes[a.model]
 	}
-	found, err := find(snapshot, plan.Requested)
-	if err != nil {
-		return err
+	err := d.goesOnFrom()
+	if err == nil {
+		err = d.find()
 	}
-	if silent := unheard(snapshot, plan.Requested); len(found) == 0 && silent != "" {
-		return &failure.Error{
-			Reason:  commonv1.ErrorReason_ERROR_REASON_CATALOG_EMPTY,
-			Message: fmt.Sprintf("The provider %q has not told its models yet.", silent),
-			Param:   "model",
-		}
+	plan.Retry = d.policy()
+	plan.Features = d.features()
+	if err == nil && plan.Target == nil {
+		err = d.nobody()
 	}
-	for _, model := range found {
-		p.consider(plan, q.Principal, model)
-	}
-	plan.Features = p.features(plan, q.Policy, asked.stream)
-	if plan.Target == nil {
-		return noTarget(plan)
-	}
-	return nil
-}
-
-// consider makes a model the target, or says why it is not.
-func (p *Planner) consider(plan *planv1.ExecutionPlan, principal *call.Principal, model catalog.Model) {
-	instance := p.params.Instances[model.Provider]
-	target := &planv1.Target{
-		Provider:       model.Provider,
-		ProviderType:   model.ProviderType,
-		Model:          model.ID,
-		SameDialect:    instance.SameDialect,
-		ParameterRules: model.Card.GetParameterRules(),
-	}
-	known := model.Card.GetCapabilities()
-	switch {
-	case principal != nil && !auth.Allows(principal, model.Provider, model.ID):
-		reject(plan, target, planv1.RejectionReason_REJECTION_REASON_NOT_ALLOWED, "The key may not use this model.")
-	case !instance.Chats || len(known) > 0 && !slices.Contains(known, modelsv1.Capability_CAPABILITY_CHAT):
-		reject(plan, target, planv1.RejectionReason_REJECTION_REASON_NO_CAPABILITY, "The model does not answer chat completions.")
-	case plan.GetTarget() == nil:
-		plan.Target = target
-	}
-}
-
-func reject(plan *planv1.ExecutionPlan, target *planv1.Target, reason planv1.RejectionReason, detail string) {
-	plan.Rejected = append(plan.Rejected, &planv1.RejectedTarget{Target: target, Reason: reason, Detail: detail})
-}
-
-// noTarget is why nothing can take the call.
-func noTarget(plan *planv1.ExecutionPlan) error {
-	failed := &failure.Error{Param: "model"}
-	model := call.Cut(plan.GetRequested().GetModel(), 128)
-	switch {
-	case len(plan.GetRejected()) == 0:
-		failed.Reason = commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND
-		failed.Message = fmt.Sprintf("The model %q does not exist here, or no provider has it.", model)
-	case plan.GetRejected()[0].GetReason() == planv1.RejectionReason_REJECTION_REASON_NOT_ALLOWED:
-		failed.Reason = commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_ALLOWED
-		failed.Message = fmt.Sprintf("The key may not use the model %q.", model)
-	default:
-		failed.Reason = commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION
-		failed.Message = fmt.Sprintf("The model %q does not answer chat completions.", model)
-	}
-	return failed
-}
-
-// features is what of the RPC's policy is in force for this call.
-func (p *Planner) features(plan *planv1.ExecutionPlan, policy *policyv1.MethodPolicy, stream bool) []policyv1.Feature {
-	var features []policyv1.Feature
-	for _, feature := range policy.GetFeatures() {
-		if feature == policyv1.Feature_FEATURE_PATCHING && !p.patches(plan, stream) {
-			continue
-		}
-		features = append(features, feature)
-	}
-	if stream {
-		features = append(features, policyv1.Feature_FEATURE_STREAMING)
-	}
-	return features
-}
-
-// patches says whether the request must change on its way to the target.
-func (p *Planner) patches(plan *planv1.ExecutionPlan, stream bool) bool {
-	target := plan.GetTarget()
-	return len(target.GetParameterRules()) > 0 || stream && p.params.Instances[target.GetProvider()].StreamUsage
+	return err
 }
 
 // digest is over all that decides: not over ids. The plan has none yet.

@@ -34,6 +34,27 @@ func (instance) Close() error   { return nil }
 // world is a planner over configured models, "instance:type:model,model" each.
 func world(t testing.TB, specs ...string) *plan.Planner {
 	t.Helper()
+	return worldWith(t, nil, specs...)
+}
+
+// loses is a provider type that cannot carry `seed`, nor `logit_bias` as it is.
+const loses = "lossy"
+
+func losses(request proto.Message, _ *planv1.Target) []*commonv1.Loss {
+	params, _ := request.(*chatv1.ChatCompletionParams)
+	var lost []*commonv1.Loss
+	if len(params.GetLogitBias()) > 0 {
+		lost = append(lost, &commonv1.Loss{Field: "logit_bias", Kind: commonv1.LossKind_LOSS_KIND_APPROXIMATED, Detail: "Biases are rounded."})
+	}
+	if params.Seed != nil {
+		lost = append(lost, &commonv1.Loss{Field: "seed", Kind: commonv1.LossKind_LOSS_KIND_DROPPED, Detail: "There is none."})
+	}
+	return lost
+}
+
+// worldWith is world with routes.
+func worldWith(t testing.TB, routes []*configv1.Route, specs ...string) *plan.Planner {
+	t.Helper()
 	var (
 		all     []providers.Provider
 		configs []*configv1.Provider
@@ -47,10 +68,14 @@ func world(t testing.TB, specs ...string) *plan.Planner {
 			config.Models = strings.Split(parts[2], ",")
 		}
 		configs = append(configs, config)
-		instances[parts[0]] = plan.Instance{Chats: parts[1] != "mute", SameDialect: true, StreamUsage: true}
+		instance := plan.Instance{Chats: parts[1] != "mute", SameDialect: true, StreamUsage: true}
+		if parts[1] == loses {
+			instance.Losses = losses
+		}
+		instances[parts[0]] = instance
 	}
 	models, err := catalog.New(catalog.Params{
-		Providers: all, ProviderConfigs: configs, Routes: nil, Log: slog.New(slog.DiscardHandler),
+		Providers: all, ProviderConfigs: configs, Routes: routes, Log: slog.New(slog.DiscardHandler),
 		Config: &configv1.Catalog{RefreshInterval: durationpb.New(time.Hour)}, Dir: "", Metrics: nil,
 	})
 	if err != nil {

@@ -19,11 +19,7 @@ import (
 func find(s *catalog.Snapshot, requested *planv1.RequestedSelector) ([]catalog.Model, error) {
 	selector, pinned := requested.GetModel(), requested.GetProvider()
 	if pinned != "" && !s.Instance(pinned) {
-		return nil, &failure.Error{
-			Reason:  commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND,
-			Message: fmt.Sprintf("There is no provider %q.", pinned),
-			Param:   "provider",
-		}
+		return nil, noProvider(pinned)
 	}
 	named, model := instances(s, selector)
 	if pinned != "" {
@@ -92,4 +88,13 @@ func findPinned(s *catalog.Snapshot, pinned string, named []string, selector, mo
 		}
 	}
 	return nil, nil
+}
+
+// noProvider is what is said of an instance that does not exist.
+func noProvider(name string) error {
+	return &failure.Error{
+		Reason:  commonv1.ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND,
+		Message: fmt.Sprintf("There is no provider %q.", name),
+		Param:   "provider",
+	}
 }

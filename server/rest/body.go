@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
@@ -34,12 +33,6 @@ func (b *body) Close() error { return nil }
 func wantsStream(message proto.Message) bool {
 	m, ok := message.(interface{ GetStream() bool })
 	return ok && m.GetStream()
-}
-
-// wantsUsage says whether a body asks for a stream's usage.
-func wantsUsage(message proto.Message) bool {
-	params, ok := message.(*chatv1.ChatCompletionParams)
-	return ok && params.GetStreamOptions().GetIncludeUsage()
 }
 
 // readBody reads the whole body, which must end before anything is sent upstream:

@@ -67,6 +67,7 @@ func (ch *channel) run(ctx context.Context, c *call.Call, method string, args an
 	if !ok || !isMessage {
 		return nil, fmt.Errorf("no unary RPC %s", method)
 	}
+	wish(c, request)
 	if err := ch.chain.Request(ctx, c, request); err != nil {
 		return nil, err
 	}
@@ -84,6 +85,13 @@ func (ch *channel) run(ctx context.Context, c *call.Call, method string, args an
 		return nil, err
 	}
 	return response, ch.chain.Reply(ctx, c, response)
+}
+
+// wish puts into a request what the headers say, which the generated handlers never see.
+func wish(c *call.Call, request proto.Message) {
+	if reply, ok := c.Edge.(*reply); ok {
+		reply.wishes.apply(request)
+	}
 }
 
 // NewStream opens a streaming call; its handler runs as a coroutine of whoever
@@ -123,6 +131,7 @@ var (
 
 // serve runs the handler, as the coroutine.
 func (s *clientStream) serve(target streaming, yield func(proto.Message) bool) error {
+	wish(s.call, s.request)
 	if err := s.chain.Request(s.ctx, s.call, s.request); err != nil {
 		return err
 	}

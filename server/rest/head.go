@@ -34,7 +34,7 @@ func checkHead(r *http.Request) error {
 	if lines > maxHeaders {
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The request has more than 100 headers.")
 	}
-	for _, name := range []string{"Authorization", "X-Api-Key", "X-Request-Id", "Content-Type"} {
+	for _, name := range []string{"Authorization", "X-Api-Key", "X-Request-Id", "Content-Type", timeoutHeader, strictHeader} {
 		if len(r.Header[name]) > 1 {
 			return failure.New(commonv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, "The header "+name+" is there more than once.")
 		}

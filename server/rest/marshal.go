@@ -13,6 +13,7 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/call"
@@ -61,7 +62,12 @@ func (p *reply) event(result any) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b, err := codec.Append(append(p.events, "data: "...), message, wire.Reply)
+	b := p.events
+	if event, ok := message.(*responsesv1.StreamEvent); ok {
+		p.named, p.broken, p.sequence = true, p.broken || event.GetType() == "error", event.GetSequenceNumber()
+		b = append(append(append(b, "event: "...), event.GetType()...), '\n')
+	}
+	b, err := codec.Append(append(b, "data: "...), message, wire.Reply)
 	if err != nil {
 		return err
 	}

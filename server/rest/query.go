@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,7 +24,8 @@ import (
 // grpc-gateway's own would let a client set any field of a request.
 //
 // They are the scalar fields of a request without a body, those of its `filter`
-// without the filter's name, and `provider` of its `options`.
+// without the filter's name, and `provider` of its `options`. A list of texts is
+// "include" or "include[]", once for each; a map is "metadata[key]".
 type queryParser struct{}
 
 // setQueryParser makes it grpc-gateway's, once: that keeps its parser in a variable
@@ -42,6 +44,12 @@ func (queryParser) Parse(message proto.Message, values url.Values, filter *utili
 	fields := m.Descriptor().Fields()
 	withBody := fields.ByName("params") != nil
 	for name, value := range values {
+		if field, key := several(fields, name); field != nil && (field.IsList() || !withBody) {
+			if err := add(m, field, name, key, value); err != nil {
+				return err
+			}
+			continue
+		}
 		target, field := m, fields.ByName(protoreflect.Name(name))
 		if field != nil && filter.HasCommonPrefix([]string{name}) || withBody {
 			field = nil
@@ -61,6 +69,66 @@ func (queryParser) Parse(message proto.Message, values url.Values, filter *utili
 		}
 	}
 	return nil
+}
+
+// several finds the list or map that a parameter adds to, and the key of a map. Nil:
+// there is none.
+func several(fields protoreflect.FieldDescriptors, name string) (protoreflect.FieldDescriptor, string) {
+	stem, key, bracketed := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+	field := fields.ByName(protoreflect.Name(stem))
+	switch {
+	case field == nil || bracketed != strings.HasSuffix(name, "]"):
+		return nil, ""
+	case field.IsMap() && key != "" && field.MapValue().Kind() == protoreflect.StringKind:
+		return field, key
+	case field.IsList() && key == "" && field.Kind() == protoreflect.StringKind:
+		return field, ""
+	default:
+		return nil, ""
+	}
+}
+
+// most is how many values a list or map takes from a query.
+const most = 64
+
+func add(m protoreflect.Message, field protoreflect.FieldDescriptor, name, key string, values []string) error {
+	if field.IsMap() {
+		entries := m.Mutable(field).Map()
+		if len(values) != 1 || entries.Len() >= most {
+			return invalid(name, "must be there once")
+		}
+		entries.Set(protoreflect.ValueOfString(key).MapKey(), protoreflect.ValueOfString(values[0]))
+		return nil
+	}
+	list := m.Mutable(field).List()
+	if list.Len()+len(values) > most {
+		return invalid(name, "is there too often")
+	}
+	for _, value := range values {
+		list.Append(protoreflect.ValueOfString(value))
+	}
+	return nil
+}
+
+// takeStream takes the parameter `stream` out of the query of a GET that has a
+// streaming RPC, and says whether it asks for that.
+func takeStream(r *http.Request, route *route) (bool, error) {
+	if route.stream == nil || route.body != nil || r.URL.RawQuery == "" {
+		return false, nil
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || !values.Has("stream") {
+		return false, nil //nolint:nilerr // checkQuery tells of it
+	}
+	asked := values["stream"]
+	if len(asked) != 1 || asked[0] != "true" && asked[0] != "false" {
+		return false, invalid("stream", "must be true or false")
+	}
+	values.Del("stream")
+	changed := *r.URL
+	changed.RawQuery = values.Encode()
+	r.URL = &changed
+	return asked[0] == "true", nil
 }
 
 // checkQuery reads a query for its faults alone: the generated handlers, which read

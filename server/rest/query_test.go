@@ -10,6 +10,7 @@ import (
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
@@ -17,6 +18,9 @@ func TestQuery(t *testing.T) {
 	t.Parallel()
 	list := func() proto.Message { return &auditv1.ListAuditEntriesRequest{} }
 	chat := func() proto.Message { return &chatv1.CreateChatCompletionRequest{} }
+	items := func() proto.Message { return &conversationsv1.ListConversationItemsRequest{} }
+	add := func() proto.Message { return &conversationsv1.CreateConversationItemsRequest{} }
+	completions := func() proto.Message { return &chatv1.ListChatCompletionsRequest{} }
 	for _, tt := range []struct {
 		name, query string
 		message     func() proto.Message
@@ -37,6 +41,13 @@ func TestQuery(t *testing.T) {
 		{name: "the provider", message: chat, query: "provider=openai", want: `options { provider: "openai" }`},
 		{name: "what OpenAI would ignore", message: chat, query: "api-version=1&beta=true", want: ``},
 		{name: "the way into the message", message: chat, query: "options.provider=x&params.model=y&options=z", want: ``},
+		{name: "a list", message: items, query: "include[]=a&include[]=b&limit=3", want: `include: "a" include: "b" limit: 3`},
+		{name: "a list without brackets", message: items, query: "include=a", want: `include: "a"`},
+		{name: "a list by place", message: items, query: "include[0]=a", param: "include[0]"},
+		{name: "a list beside a body", message: add, query: "include[]=a&params[x]=y&metadata[a]=b", want: `include: "a"`},
+		{name: "a map", message: completions, query: "metadata[team]=a&metadata[x y]=b&model=m", want: `model: "m" metadata { key: "team" value: "a" } metadata { key: "x y" value: "b" }`},
+		{name: "a map's key twice", message: completions, query: "metadata[a]=1&metadata[a]=2", param: "metadata[a]"},
+		{name: "a map without a key", message: completions, query: "metadata[]=1", param: "metadata[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,9 +8,14 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
 
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/call"
 )
 
@@ -32,10 +37,12 @@ const (
 type reply struct {
 	http.ResponseWriter
 	call   *call.Call
+	wishes wishes
 	lease  lease
 	gzip   *compressor // nil: the client takes none
 	stream bool
 	usage  bool // the client asked for a stream's usage
+	base64 bool // the client asked for vectors in base64
 	// nothing is what grpc-gateway writes of a stream's message.
 	nothing *httpbody.HttpBody
 	failed  *failure.Error // nil: the reply is none of a failure
@@ -43,6 +50,9 @@ type reply struct {
 	mu       sync.Mutex // keep-alives are written by a timer
 	wrote    bool
 	ended    bool
+	broken   bool      // a stream has told of its failure, and tells no more
+	named    bool      // a stream's events have names, and no [DONE] ends them
+	sequence int32     // of the last event with a name
 	events   []byte    // of a stream, not yet sent
 	last     time.Time // of the last write
 	deadline time.Time
@@ -54,6 +64,16 @@ func newReply(w http.ResponseWriter, r *http.Request, c *call.Call, gzip *compre
 		gzip = nil
 	}
 	return &reply{ResponseWriter: w, call: c, gzip: gzip, nothing: &httpbody.HttpBody{}}
+}
+
+// note takes down how the client wants its reply, as far as its form goes.
+func (p *reply) note(request proto.Message) {
+	switch params := request.(type) {
+	case *chatv1.ChatCompletionParams:
+		p.usage = params.GetStreamOptions().GetIncludeUsage()
+	case *embeddingsv1.EmbeddingParams:
+		p.base64 = params.GetEncodingFormat() == "base64"
+	}
 }
 
 // WriteHeader sends the status with the call's headers.
@@ -82,7 +102,9 @@ func (p *reply) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stream {
-		p.events = append(p.events, b...) // an error; pieces are there already
+		if !p.broken { // then b is nothing, or an error: pieces are there already
+			p.events = append(p.events, b...)
+		}
 		return len(b), nil
 	}
 	if p.wrote {
@@ -99,6 +121,22 @@ func (p *reply) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return n, nil
+}
+
+// breakOff tells of the failure of a stream whose events have names, unless one of
+// them has.
+func (p *reply) breakOff(failed *failure.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.named || p.broken || failed == nil {
+		return
+	}
+	p.broken = true
+	b := append(p.events, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":"...)
+	b = strconv.AppendInt(b, int64(p.sequence)+1, 10)
+	b = append(b, `,"error":`...)
+	b = codec.AppendApiError(b, p.call.APIError(failed), wire.Reply)
+	p.events = append(b, "}\n\n"...)
 }
 
 // extend gives the client time to take what is written next.
@@ -171,7 +209,7 @@ func (p *reply) finish() {
 	if !p.stream || p.ended || !p.wrote && len(p.events) == 0 {
 		return
 	}
-	if complete {
+	if complete && !p.named {
 		p.events = append(p.events, "data: [DONE]\n\n"...)
 	}
 	p.ended = true

@@ -116,16 +116,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := h.newCall(r)
-	ctx := call.With(r.Context(), c)
 	reply := newReply(w, r, c, h.gzip)
+	var wrong error
+	reply.wishes, wrong = readWishes(r.Header)
+	ctx, cancel := reply.wishes.bound(call.With(r.Context(), c), c.Start)
 	c.Edge = reply
 	defer func() {
+		defer cancel()
 		reply.close()
 		reply.lease.end(h.deps.Buffers)
 	}()
 
 	err := h.deps.Chain.Handle(ctx, c, func() error {
-		body, route, err := h.enter(ctx, reply, r, c)
+		body, route, err := h.enter(ctx, reply, r, c, wrong)
 		if err == nil {
 			h.mux.ServeHTTP(reply, h.inner(ctx, r, route, body))
 		}
@@ -149,8 +152,9 @@ func (h *Handler) guard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// enter finds the route, opens the call and decodes its body.
-func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *call.Call) (*body, *route, error) {
+// enter finds the route, opens the call and decodes its body. wrong is what the headers
+// have that cannot be read.
+func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *call.Call, wrong error) (*body, *route, error) {
 	route, refusal := h.routes.match(r)
 	if route != nil {
 		c.RPC = route.rpc
@@ -166,6 +170,16 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	if openErr != nil {
 		return nil, nil, openErr
 	}
+	if wrong != nil {
+		return nil, nil, wrong
+	}
+	streaming, err := takeStream(r, route)
+	if err != nil {
+		return nil, nil, err
+	}
+	if streaming {
+		route = h.streaming(c, reply, route)
+	}
 	if err := checkQuery(r.URL.RawQuery, route); err != nil {
 		return nil, nil, err
 	}
@@ -173,13 +187,19 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	if err != nil {
 		return nil, nil, err
 	}
+	reply.note(body.message)
 	if route.stream != nil && wantsStream(body.message) {
-		route = route.stream
-		c.RPC = route.rpc
-		c.Policy = h.deps.Policies[route.rpc]
-		reply.stream, reply.usage = true, wantsUsage(body.message)
+		route = h.streaming(c, reply, route)
 	}
 	return body, route, nil
+}
+
+// streaming makes the call one of the streaming RPC at a route.
+func (h *Handler) streaming(c *call.Call, reply *reply, route *route) *route {
+	c.RPC = route.stream.rpc
+	c.Policy = h.deps.Policies[c.RPC]
+	reply.stream = true
+	return route.stream
 }
 
 // inner is the request as the generated handlers see it: no headers, the body
@@ -188,11 +208,14 @@ func (h *Handler) inner(ctx context.Context, r *http.Request, route *route, body
 	inner := r.WithContext(ctx)
 	inner.Header = http.Header{}
 	inner.Body = body
-	if route.streaming || !route.wild {
-		url := *r.URL
+	url := *r.URL
+	switch {
+	case !route.wild:
 		url.Path, url.RawPath = route.path, ""
-		inner.URL = &url
+	case route.streaming:
+		url.Path, url.RawPath = r.URL.Path+streamVerb, ""
 	}
+	inner.URL = &url
 	return inner
 }
 
@@ -232,8 +255,12 @@ func (h *Handler) routingError(ctx context.Context, mux *runtime.ServeMux, m run
 }
 
 // streamError ends a stream that broke after its first message: the marshaler
-// writes the status as an error event.
+// writes the status as an error event, where the stream has not told of it.
 func (h *Handler) streamError(ctx context.Context, err error) *status.Status {
 	c := call.From(ctx)
-	return c.Status(h.deps.Chain.Done(ctx, c, err))
+	failed := h.deps.Chain.Done(ctx, c, err)
+	if reply, ok := c.Edge.(*reply); ok {
+		reply.breakOff(failed)
+	}
+	return c.Status(failed)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // streamVerb ends the path of a streaming RPC. No client may ask for it: the
-// member `stream` of the body does.
+// member `stream` of the body does, or the query parameter of a GET.
 const streamVerb = ":stream"
 
 // route is one RPC's place in the REST API, as its HTTP annotation says.
@@ -74,14 +74,25 @@ func newRoutes(files []protoreflect.FileDescriptor) (*routes, error) {
 		}
 	}
 	for path, stream := range streams {
-		unary := slices.IndexFunc(rs.exact[path], func(r *route) bool { return r.method == stream.method })
-		if unary < 0 {
+		unary := rs.template(stream.method, path)
+		if unary == nil {
 			errs = append(errs, fmt.Errorf("%s: there is no unary RPC at %s", stream.rpc, path))
 			continue
 		}
-		rs.exact[path][unary].stream = stream
+		unary.stream = stream
 	}
 	return rs, errors.Join(errs...)
+}
+
+// template is the unary route of a path as its annotation writes it. Nil: there is
+// none.
+func (rs *routes) template(method, path string) *route {
+	for _, candidate := range slices.Concat(rs.exact[path], rs.patterns) {
+		if candidate.method == method && candidate.path == path {
+			return candidate
+		}
+	}
+	return nil
 }
 
 func (rs *routes) add(r *route) {

@@ -12,8 +12,10 @@ import (
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 )
 
@@ -24,6 +26,8 @@ func testRoutes(t *testing.T) *routes {
 		modelsv1.File_signalbox_models_v1_models_service_proto,
 		planv1.File_signalbox_plan_v1_plan_service_proto,
 		auditv1.File_signalbox_audit_v1_audit_service_proto,
+		responsesv1.File_signalbox_responses_v1_responses_service_proto,
+		conversationsv1.File_signalbox_conversations_v1_conversations_service_proto,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +53,7 @@ func TestRoutes(t *testing.T) {
 	for _, tt := range []struct{ method, target, want string }{
 		{"POST", "/v1/chat/completions", "signalbox.chat.v1.ChatService/CreateChatCompletion"},
 		{"POST", "/v1/chat/completions?provider=openai", "signalbox.chat.v1.ChatService/CreateChatCompletion"},
-		{"GET", "/v1/chat/completions", "METHOD_NOT_ALLOWED"},
+		{"DELETE", "/v1/chat/completions", "METHOD_NOT_ALLOWED"},
 		{"DELETE", "/v1/models/a", "METHOD_NOT_ALLOWED"},
 		{"CONNECT", "/v1/chat/completions", "METHOD_NOT_ALLOWED"},
 		{"POST", "/v1/chat/completions:stream", "PATH_REFUSED"},
@@ -74,6 +78,14 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/admin%2Fapi/v1/audit/log", "PATH_REFUSED"},
 		{"GET", "/admin/api/v1/audit/log", "signalbox.audit.v1.AuditService/ListAuditEntries"},
 		{"GET", "/admin/api/v1/audit/log/0198", "signalbox.audit.v1.AuditService/GetAuditEntry"},
+		{"GET", "/v1/chat/completions", "signalbox.chat.v1.ChatService/ListChatCompletions"},
+		{"DELETE", "/v1/chat/completions/chatcmpl-1", "signalbox.chat.v1.ChatService/DeleteChatCompletion"},
+		{"POST", "/v1/responses/resp_1/cancel", "signalbox.responses.v1.ResponsesService/CancelResponse"},
+		{"POST", "/v1/responses/compact", "signalbox.responses.v1.ResponsesService/CompactResponse"},
+		{"GET", "/v1/responses/resp_1", "signalbox.responses.v1.ResponsesService/GetResponse"},
+		{"GET", "/v1/responses/resp_1:stream", "PATH_REFUSED"},
+		{"GET", "/v1/responses/resp_1/input_items", "signalbox.responses.v1.ResponsesService/ListInputItems"},
+		{"GET", "/v1/conversations/conv_1/items/msg_1", "signalbox.conversations.v1.ConversationsService/GetConversationItem"},
 		{"POST", "/v1/plan:explain", "signalbox.plan.v1.PlanService/Explain"},
 	} {
 		t.Run(tt.method+" "+tt.target, func(t *testing.T) {
@@ -94,7 +106,7 @@ func TestRoutes(t *testing.T) {
 
 func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	t.Parallel()
-	if _, refused := testRoutes(t).match(request(t, "GET", "/v1/chat/completions")); refused.allow != "POST" {
+	if _, refused := testRoutes(t).match(request(t, "DELETE", "/v1/chat/completions")); refused.allow != "POST, GET" {
 		t.Errorf("Allow %q", refused.allow)
 	}
 }

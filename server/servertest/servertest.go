@@ -87,6 +87,9 @@ func Env(name, value string) Option { return func(s *settings) { s.environ[name]
 // File is the text of the configuration file.
 func File(text string) Option { return func(s *settings) { s.file = text } }
 
+// Types are the kinds of providers that there are, instead of all.
+func Types(types ...providers.Type) Option { return func(s *settings) { s.types = types } }
+
 // Steps adds steps to the chain, innermost.
 func Steps(steps ...call.Step) Option { return func(s *settings) { s.extra = steps } }
 

@@ -6,7 +6,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -19,12 +18,17 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // ChatDeps is what chat completions need. All members are required.
 type ChatDeps struct {
 	// Chatters are the provider instances, by name.
 	Chatters map[string]providers.Chatter
+	// Keepers are those that keep chat completions.
+	Keepers map[string]providers.CompletionKeeper
+	// Objects keeps what no provider keeps.
+	Objects *objects.Keeper
 	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
 	Meter func(usageJSON string) *usagev1.TokenUsage
 }
@@ -38,19 +42,21 @@ type Chat struct {
 // NewChat returns the ChatService.
 func NewChat(deps ChatDeps) *Chat { return &Chat{deps: deps} }
 
-// CreateChatCompletion answers whole: provider, then count.
+// CreateChatCompletion answers whole.
 func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatCompletionRequest) (*chatv1.CreateChatCompletionResponse, error) {
 	c := call.From(ctx)
-	chatter, outgoing, err := s.outgoing(c, req.GetParams(), false)
-	if err != nil {
+	if err := checkStream(c, req.GetParams(), false); err != nil {
 		return nil, err
 	}
-	completion, err := chatter.ChatCompletion(ctx, outgoing)
-	s.count(c)
+	w := newWalk(c, req.GetParams(), s.deps.Meter)
+	completion, err := answer(ctx, w, s.deps.Chatters, providers.Chatter.ChatCompletion, empty)
 	if err != nil {
 		return nil, err
 	}
 	c.Outcome.FirstToken = time.Now()
+	if err := s.keeping(c, req.GetParams()).keep(ctx, completion); err != nil {
+		return nil, err
+	}
 	c.Outcome.End = commonv1.CallEnd_CALL_END_COMPLETED
 	for _, choice := range completion.GetChoices() {
 		noteFinish(c, choice.GetFinishReason())
@@ -58,24 +64,27 @@ func (s *Chat) CreateChatCompletion(ctx context.Context, req *chatv1.CreateChatC
 	return &chatv1.CreateChatCompletionResponse{Completion: completion, Info: c.Info()}, nil
 }
 
-// StreamChatCompletion answers piece by piece: provider, each chunk as it comes,
-// then count, then the facts.
+// StreamChatCompletion answers piece by piece: each chunk as it comes, then the facts.
 func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) error {
 	c := call.From(out.Context())
-	chatter, outgoing, err := s.outgoing(c, req.GetParams(), true)
+	if err := checkStream(c, req.GetParams(), true); err != nil {
+		return err
+	}
+	w := newWalk(c, req.GetParams(), s.deps.Meter)
+	upstream, err := begin(out.Context(), w, s.deps.Chatters, providers.Chatter.StreamChatCompletion, shows)
 	if err != nil {
 		return err
 	}
-	upstream, err := chatter.StreamChatCompletion(out.Context(), outgoing)
-	if err != nil {
-		return err
+	kept := s.keeping(c, req.GetParams())
+	shown, err := relay(c, upstream, out, kept)
+	if err == nil && shown {
+		err = kept.end(out.Context())
 	}
-	shown, err := relay(c, upstream, out)
 	// Closing first: the last attempt's facts are whole only then.
 	if closed := upstream.Close(); err == nil {
 		err = closed
 	}
-	s.count(c)
+	w.count()
 	switch {
 	case err == nil && !shown:
 		return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, "The provider's stream ended without a chunk.")
@@ -96,7 +105,7 @@ func (s *Chat) StreamChatCompletion(req *chatv1.StreamChatCompletionRequest, out
 
 // relay sends chunks on until the provider's end. It says whether the client was
 // sent anything.
-func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse]) (shown bool, err error) {
+func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreamingServer[chatv1.StreamChatCompletionResponse], kept *keeping) (shown bool, err error) {
 	for {
 		chunk, err := upstream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -105,6 +114,7 @@ func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreaming
 		if err != nil {
 			return shown, err
 		}
+		kept.chunk(chunk)
 		message := &chatv1.StreamChatCompletionResponse{Chunk: chunk}
 		if !shown {
 			c.Outcome.FirstToken = time.Now()
@@ -121,47 +131,23 @@ func relay(c *call.Call, upstream providers.ChatStream, out grpc.ServerStreaming
 	}
 }
 
-// outgoing is the call as it goes to the plan's target.
-func (s *Chat) outgoing(c *call.Call, params *chatv1.ChatCompletionParams, stream bool) (providers.Chatter, *providers.ChatCall, error) {
-	if params.Stream != nil && params.GetStream() != stream {
-		return nil, nil, &failure.Error{
+// checkStream refuses a request that contradicts its RPC or its plan.
+func checkStream(c *call.Call, params *chatv1.ChatCompletionParams, stream bool) error {
+	switch {
+	case params.Stream != nil && params.GetStream() != stream:
+		return &failure.Error{
 			Reason:  commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD,
 			Message: "`stream` contradicts the RPC; leave it unset.",
 			Param:   "stream",
 		}
-	}
-	if stream && !c.Has(policyv1.Feature_FEATURE_STREAMING) {
-		return nil, nil, &failure.Error{
+	case stream && !c.Has(policyv1.Feature_FEATURE_STREAMING):
+		return &failure.Error{
 			Reason:  commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION,
 			Message: "The plan of this call has no stream.",
 			Param:   "stream",
 		}
-	}
-	target := c.Plan.GetTarget()
-	chatter := s.deps.Chatters[target.GetProvider()]
-	if chatter == nil {
-		return nil, nil, fmt.Errorf("the plan's target %q is no chat provider", target.GetProvider())
-	}
-	c.Outcome.Admitted = time.Now()
-	return chatter, &providers.ChatCall{
-		Params:    params,
-		Target:    target,
-		Retry:     c.Plan.GetRetry(),
-		Patch:     c.Has(policyv1.Feature_FEATURE_PATCHING),
-		Meter:     c.Has(policyv1.Feature_FEATURE_USAGE),
-		RequestID: c.RequestID,
-		Exchange:  &c.Outcome.Exchange,
-	}, nil
-}
-
-// count meters what the provider said was used, if the plan says so.
-func (s *Chat) count(c *call.Call) {
-	exchange := &c.Outcome.Exchange
-	switch {
-	case !c.Has(policyv1.Feature_FEATURE_USAGE):
-		exchange.UsageJSON = "" // in the reply it stays
-	case exchange.UsageJSON != "":
-		c.Outcome.Usage = s.deps.Meter(exchange.UsageJSON)
+	default:
+		return nil
 	}
 }
 

@@ -26,7 +26,7 @@ func logCall(ctx context.Context, log *slog.Logger, c *call.Call, failed *failur
 	if !log.Enabled(ctx, level) {
 		return
 	}
-	target := c.Plan.GetTarget()
+	target := c.Target()
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
 		slog.String("request_id", c.RequestID), slog.String("call_id", c.ID),

@@ -9,6 +9,8 @@ import (
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
+	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
 )
@@ -119,7 +121,7 @@ func newMetrics(version string) *metrics {
 
 // observe counts a call that has ended.
 func (m *metrics) observe(c *call.Call, failed *failure.Error, end time.Time) {
-	target := c.Plan.GetTarget()
+	target := c.Target()
 	model := m.model(modelKey{target.GetProvider(), target.GetModel()})
 	series := m.call(callKey{c.RPC, entranceOf(c), reasonOf(failed), statusOf(failed) / 100, model})
 	series.total.Inc()
@@ -130,9 +132,20 @@ func (m *metrics) observe(c *call.Call, failed *failure.Error, end time.Time) {
 			model.firstToken.Observe(first.Sub(c.Start).Seconds())
 		}
 	}
-	eachClass(c.Outcome.Usage, func(class string, n int32) { m.token(tokenKey{model, class}).Add(float64(n)) })
 	for i := range c.Outcome.Exchange.Attempts {
 		attempt := &c.Outcome.Exchange.Attempts[i]
-		m.attempt(attemptKey{target.GetProvider(), attempt.HTTPStatus, attempt.Reason}).Inc()
+		if i < len(c.Outcome.Paid) { // at whoever was paid, who need not be who answered
+			m.paid(attempt, c.Outcome.Paid[i])
+		}
+		m.attempt(attemptKey{attempt.Provider, attempt.HTTPStatus, attempt.Reason}).Inc()
 	}
+}
+
+// paid counts the tokens of an upstream call.
+func (m *metrics) paid(attempt *providers.Attempt, used *usagev1.TokenUsage) {
+	if used == nil {
+		return
+	}
+	model := m.model(modelKey{attempt.Provider, attempt.Model})
+	eachClass(used, func(class string, n int32) { m.token(tokenKey{model, class}).Add(float64(n)) })
 }

@@ -54,11 +54,11 @@ func TestMetricsOfTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, off())
 	c := chat("m")
-	c.Outcome.Usage = &usagev1.TokenUsage{
+	c.Outcome.Paid = []*usagev1.TokenUsage{{
 		Input: new(int32(1)), CacheRead: new(int32(2)), CacheWrites: []*usagev1.CacheWrite{{Tokens: 3}, {Tokens: 4}},
 		InputAudio: new(int32(5)), InputImage: new(int32(6)), Output: new(int32(7)), Reasoning: new(int32(8)),
 		OutputAudio: new(int32(9)), OutputImage: new(int32(10)), RejectedPrediction: new(int32(0)),
-	}
+	}}
 	r.pass(c, nil)
 	s := r.scrape()
 	for class, want := range map[string]float64{
@@ -94,11 +94,11 @@ func TestMetricsOfFailures(t *testing.T) {
 	r := newRig(t, off())
 	retried := chat("gpt-4o")
 	retried.Outcome.Exchange.Attempts = []providers.Attempt{
-		{HTTPStatus: 503, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
-		{HTTPStatus: 0, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_UNREACHABLE},
-		{HTTPStatus: 529, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
-		{HTTPStatus: 599, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED},
-		{HTTPStatus: 4711, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY},
+		{Provider: "openai", HTTPStatus: 503, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
+		{Provider: "openai", HTTPStatus: 0, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_UNREACHABLE},
+		{Provider: "openai", HTTPStatus: 529, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
+		{Provider: "openai", HTTPStatus: 599, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED},
+		{Provider: "openai", HTTPStatus: 4711, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY},
 	}
 	r.pass(retried, failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED, "The provider is overloaded."))
 	unplanned := chat("gpt-4o")

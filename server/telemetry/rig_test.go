@@ -172,10 +172,11 @@ func chat(modelName string) *call.Call {
 		Features:  []policyv1.Feature{policyv1.Feature_FEATURE_USAGE},
 	}
 	c.Outcome.Exchange.Attempts = []providers.Attempt{{
-		Model: modelName, Start: c.Start.Add(100 * time.Millisecond), Duration: 800 * time.Millisecond,
+		Provider: "openai", Model: modelName, Start: c.Start.Add(100 * time.Millisecond), Duration: 800 * time.Millisecond,
 		HTTPStatus: 200, UpstreamRequestID: "req_1",
 	}}
 	c.Outcome.Usage = &usagev1.TokenUsage{Input: new(int32(70)), CacheRead: new(int32(30)), Output: new(int32(15)), Reasoning: new(int32(5))}
+	c.Outcome.Paid = []*usagev1.TokenUsage{c.Outcome.Usage}
 	c.Outcome.Messages = 1
 	return c
 }

@@ -68,7 +68,7 @@ func operationName(c *call.Call) string {
 // spanName has few values, as span names must: the model is the plan's, not the
 // client's.
 func spanName(c *call.Call) string {
-	operation, model := operationName(c), c.Plan.GetTarget().GetModel()
+	operation, model := operationName(c), c.Target().GetModel()
 	switch {
 	case operation != "" && model != "":
 		return operation + " " + label(model)
@@ -115,7 +115,7 @@ func genAIAttributes(attrs []attribute.KeyValue, c *call.Call) []attribute.KeyVa
 	if model := c.Plan.GetRequested().GetModel(); model != "" {
 		attrs = append(attrs, genAIRequestModel.String(label(model)))
 	}
-	if target := c.Plan.GetTarget(); target != nil {
+	if target := c.Target(); target != nil {
 		attrs = append(attrs, genAIProvider.String(target.GetProviderType()), ourProvider.String(target.GetProvider()),
 			genAIResponseModel.String(label(target.GetModel())))
 	}
@@ -163,10 +163,10 @@ func sum(parts ...int32) (total int64) {
 // attemptAttributes describes an upstream call. Usage stands at the call alone, so
 // that who adds spans up counts it once.
 func attemptAttributes(c *call.Call, i int) []attribute.KeyValue {
-	attempt, target := &c.Outcome.Exchange.Attempts[i], c.Plan.GetTarget()
+	attempt := &c.Outcome.Exchange.Attempts[i]
 	attrs := make([]attribute.KeyValue, 0, 12)
-	attrs = append(attrs, genAIOperation.String(operationName(c)), genAIProvider.String(target.GetProviderType()),
-		ourProvider.String(target.GetProvider()), genAIRequestModel.String(label(attempt.Model)))
+	attrs = append(attrs, genAIOperation.String(operationName(c)), genAIProvider.String(c.TypeOf(attempt.Provider)),
+		ourProvider.String(attempt.Provider), genAIRequestModel.String(label(attempt.Model)))
 	if attempt.HTTPStatus != 0 {
 		attrs = append(attrs, httpStatus.Int(attempt.HTTPStatus))
 	}

@@ -56,8 +56,8 @@ func TestTraceOfCall(t *testing.T) {
 	c := stream("gpt-4o")
 	c.TraceParent = sampledParent
 	c.Outcome.Exchange.Attempts = []providers.Attempt{
-		{Model: "gpt-4o", Start: c.Start.Add(10 * time.Millisecond), Duration: 50 * time.Millisecond, HTTPStatus: 503, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
-		{Model: "gpt-4o", Start: c.Start.Add(200 * time.Millisecond), Duration: 700 * time.Millisecond, HTTPStatus: 200, UpstreamRequestID: "req_2"},
+		{Provider: "openai", Model: "gpt-4o", Start: c.Start.Add(10 * time.Millisecond), Duration: 50 * time.Millisecond, HTTPStatus: 503, Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_OVERLOADED},
+		{Provider: "openai", Model: "gpt-4o", Start: c.Start.Add(200 * time.Millisecond), Duration: 700 * time.Millisecond, HTTPStatus: 200, UpstreamRequestID: "req_2"},
 	}
 	r.pass(c, nil)
 	r.shut()

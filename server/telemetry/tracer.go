@@ -141,7 +141,7 @@ func (t *tracer) attempt(ctx context.Context, c *call.Call, i int, end time.Time
 	start := c.Start.Add(attempt.Start.Sub(c.Start))
 	_, span := t.tracer.Start(ctx, operationName(c)+" "+label(attempt.Model), trace.WithTimestamp(start), trace.WithSpanKind(trace.SpanKindClient))
 	span.SetAttributes(attemptAttributes(c, i)...)
-	span.SetAttributes(t.servers[c.Plan.GetTarget().GetProvider()]...)
+	span.SetAttributes(t.servers[attempt.Provider]...)
 	if attempt.Reason != noReason {
 		span.SetStatus(statusError, "")
 	}

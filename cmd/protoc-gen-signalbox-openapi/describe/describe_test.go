@@ -170,6 +170,30 @@ func TestSchemas(t *testing.T) {
 				`"required":["type"],"additionalProperties":true}]}`,
 		},
 		{
+			name: "the members beside the arms of a union stand in each alternative, and some arms need no type in a request",
+			file: `message_type {name: "M" options {[signalbox.wire.v1.message] {union: true}}
+				field {name: "type" number: 1 ` + text + `}
+				field {name: "place" number: 3 type: TYPE_INT32 label: LABEL_OPTIONAL options {[buf.validate.field] {required: true}}}
+				field {name: "text" number: 2 type: TYPE_MESSAGE type_name: ".test.T" label: LABEL_OPTIONAL oneof_index: 0 options {[signalbox.wire.v1.field] {untyped: "words"}}}
+				field {name: "other_json" number: 14 ` + text + ` oneof_index: 0}
+				oneof_decl {name: "arm"}}
+				message_type {name: "T" field {name: "words" number: 1 ` + text + `} field {name: "extra_json" number: 15 ` + text + `}}`,
+			direction: request,
+			want: `{"anyOf":[{"type":"object","properties":{"type":{"type":"string","enum":["text"]},"place":{"type":"integer","format":"int32"},` +
+				`"words":{"type":["string","null"]}},"required":["place"],"additionalProperties":true},` +
+				`{"type":"object","description":"Any other type.","properties":{"type":{"type":"string","not":{"enum":["text"]}}},` +
+				`"required":["type"],"additionalProperties":true}]}`,
+		},
+		{
+			name: "one member of several lists: an empty one is of all kinds",
+			file: `message_type {name: "M"
+				field {name: "input" number: 1 type: TYPE_STRING label: LABEL_REPEATED}
+				field {name: "tokens" number: 2 type: TYPE_INT32 label: LABEL_REPEATED options {[signalbox.wire.v1.field] {key: "input"}}}}`,
+			direction: reply,
+			want: `{"type":"object","properties":{"input":{"anyOf":[{"type":"array","items":{"type":"string"}},` +
+				`{"type":"array","items":{"type":"integer","format":"int32"}}]}}}`,
+		},
+		{
 			name: "exactly one of some members",
 			file: `message_type {name: "M" options {[buf.validate.message] {oneof {fields: ["a", "b"] required: true}}}
 				field {name: "a" number: 1 ` + text + `} field {name: "b" number: 2 ` + text + `}}`,

@@ -19,6 +19,8 @@ func appendEntrance(b []byte, v auditv1.Entrance) []byte {
 		return append(b, `"grpc"`...)
 	case auditv1.Entrance_ENTRANCE_REST:
 		return append(b, `"rest"`...)
+	case auditv1.Entrance_ENTRANCE_BACKGROUND:
+		return append(b, `"background"`...)
 	}
 	return wire.AppendInt(b, v)
 }
@@ -32,6 +34,8 @@ func readEntrance(d *wire.Decoder, dst *auditv1.Entrance) bool {
 			return auditv1.Entrance_ENTRANCE_GRPC, true
 		case "rest":
 			return auditv1.Entrance_ENTRANCE_REST, true
+		case "background":
+			return auditv1.Entrance_ENTRANCE_BACKGROUND, true
 		}
 		return 0, false
 	})

@@ -390,6 +390,14 @@ func AppendRetryPolicy(b []byte, m *planv1.RetryPolicy, mode wire.Mode) []byte {
 	}
 	b = append(b, `,"hold_tokens":`...)
 	b = wire.AppendInt(b, m.HoldTokens)
+	if m.FirstTokenTimeout != nil {
+		b = append(b, `,"first_token_timeout":`...)
+		b = wire.AppendDuration(b, m.FirstTokenTimeout)
+	}
+	if m.MaxWait != nil {
+		b = append(b, `,"max_wait":`...)
+		b = wire.AppendDuration(b, m.MaxWait)
+	}
 	return wire.Close(b, n, "")
 }
 
@@ -432,6 +440,14 @@ func readRetryPolicy(d *wire.Decoder, m *planv1.RetryPolicy) {
 			}
 		case "hold_tokens":
 			if !d.Once(&seen, 1<<6) || d.Int32(&m.HoldTokens) || d.Null() {
+				continue
+			}
+		case "first_token_timeout":
+			if !d.Once(&seen, 1<<7) || d.Duration(&m.FirstTokenTimeout) || d.Null() {
+				continue
+			}
+		case "max_wait":
+			if !d.Once(&seen, 1<<8) || d.Duration(&m.MaxWait) || d.Null() {
 				continue
 			}
 		default:

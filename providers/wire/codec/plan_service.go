@@ -18,6 +18,14 @@ func AppendExplainRequest(b []byte, m *planv1.ExplainRequest, mode wire.Mode) []
 		b = append(b, `,"chat_completion":`...)
 		b = AppendChatCompletionParams(b, m.GetChatCompletion(), mode)
 	}
+	if m.GetResponse() != nil {
+		b = append(b, `,"response":`...)
+		b = AppendResponseParams(b, m.GetResponse(), mode)
+	}
+	if m.GetEmbeddings() != nil {
+		b = append(b, `,"embeddings":`...)
+		b = AppendEmbeddingParams(b, m.GetEmbeddings(), mode)
+	}
 	b = append(b, `,"stream":`...)
 	b = wire.AppendBool(b, m.Stream)
 	if m.Options != nil {
@@ -41,6 +49,30 @@ func readExplainRequest_ChatCompletion(d *wire.Decoder, m *planv1.ExplainRequest
 	return true
 }
 
+func readExplainRequest_Response(d *wire.Decoder, m *planv1.ExplainRequest) bool {
+	if m.Call != nil {
+		return false
+	}
+	v := new(planv1.ExplainRequest_Response)
+	if !wire.Into(d, &v.Response, readResponseParams) {
+		return false
+	}
+	m.Call = v
+	return true
+}
+
+func readExplainRequest_Embeddings(d *wire.Decoder, m *planv1.ExplainRequest) bool {
+	if m.Call != nil {
+		return false
+	}
+	v := new(planv1.ExplainRequest_Embeddings)
+	if !wire.Into(d, &v.Embeddings, readEmbeddingParams) {
+		return false
+	}
+	m.Call = v
+	return true
+}
+
 // DecodeExplainRequest fills an empty message from a JSON document. The error is a
 // *wire.Error.
 func DecodeExplainRequest(src string, m *planv1.ExplainRequest, lim wire.Limits) error {
@@ -58,16 +90,24 @@ func readExplainRequest(d *wire.Decoder, m *planv1.ExplainRequest) {
 			if !d.Once(&seen, 1<<0) || readExplainRequest_ChatCompletion(d, m) || d.Null() {
 				continue
 			}
+		case "response":
+			if !d.Once(&seen, 1<<1) || readExplainRequest_Response(d, m) || d.Null() {
+				continue
+			}
+		case "embeddings":
+			if !d.Once(&seen, 1<<2) || readExplainRequest_Embeddings(d, m) || d.Null() {
+				continue
+			}
 		case "stream":
-			if !d.Once(&seen, 1<<1) || d.Bool(&m.Stream) || d.Null() {
+			if !d.Once(&seen, 1<<3) || d.Bool(&m.Stream) || d.Null() {
 				continue
 			}
 		case "options":
-			if !d.Once(&seen, 1<<2) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
+			if !d.Once(&seen, 1<<4) || wire.Into(d, &m.Options, readCallOptions) || d.Null() {
 				continue
 			}
 		case "key_id":
-			if !d.Once(&seen, 1<<3) || d.String(&m.KeyId) || d.Null() {
+			if !d.Once(&seen, 1<<5) || d.String(&m.KeyId) || d.Null() {
 				continue
 			}
 		default:
@@ -91,6 +131,12 @@ func checkExplainRequest(c wire.Checker, m *planv1.ExplainRequest, depth int) *w
 	}
 	if fault := checkChatCompletionParams(c, m.GetChatCompletion(), depth+1); fault != nil {
 		return fault.At("chat_completion")
+	}
+	if fault := checkResponseParams(c, m.GetResponse(), depth+1); fault != nil {
+		return fault.At("response")
+	}
+	if fault := checkEmbeddingParams(c, m.GetEmbeddings(), depth+1); fault != nil {
+		return fault.At("embeddings")
 	}
 	return nil
 }

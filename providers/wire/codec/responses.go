@@ -1942,7 +1942,7 @@ func restMessageItem(b []byte, n int, m *responsesv1.MessageItem, extra string, 
 			b = AppendContentPart(b, v, mode)
 		}
 		b = append(b, ']')
-	} else if mode.Replies() && held&(1<<2) == 0 {
+	} else if held&(1<<2) == 0 {
 		b = append(b, `,"content":[]`...)
 	}
 	if m.Status != nil {
@@ -1987,7 +1987,7 @@ func memberMessageItem(d *wire.Decoder, o *wire.Object, m *responsesv1.MessageIt
 			return
 		}
 	case "content":
-		if !d.Once(seen, 1<<2) || d.OptString(&m.Content) || wire.Messages(d, &m.ContentParts, d.Replies(), readContentPart) {
+		if !d.Once(seen, 1<<2) || d.OptString(&m.Content) || wire.Messages(d, &m.ContentParts, true, readContentPart) {
 			return
 		}
 	case "status":

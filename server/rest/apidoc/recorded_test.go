@@ -11,6 +11,7 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
@@ -28,11 +29,8 @@ func TestRecordedReplies(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			for _, text := range bodies(t, file) {
-				var message proto.Message = &chatv1.ChatCompletion{}
-				schema := "ChatCompletion"
-				if filepath.Ext(file) == ".txt" {
-					message, schema = &chatv1.ChatCompletionChunk{}, "ChatCompletionChunk"
-				}
+				message := kindOf(file)
+				schema := string(message.ProtoReflect().Descriptor().Name())
 				if err := codec.Decode(text, message, wire.Limits{}); err != nil {
 					t.Fatal(err)
 				}
@@ -45,6 +43,21 @@ func TestRecordedReplies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// kindOf is the message of a recording's documents.
+func kindOf(file string) proto.Message {
+	stream := filepath.Ext(file) == ".txt"
+	switch responses := strings.Contains(file, "_responses"); {
+	case responses && stream:
+		return &responsesv1.StreamEvent{}
+	case responses:
+		return &responsesv1.Response{}
+	case stream:
+		return &chatv1.ChatCompletionChunk{}
+	default:
+		return &chatv1.ChatCompletion{}
 	}
 }
 

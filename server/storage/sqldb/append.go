@@ -63,33 +63,23 @@ func (d *DB) Append(ctx context.Context, records []*storage.Record) error {
 	return d.fail("append audit records", d.insert(ctx, rows))
 }
 
-func (d *DB) insert(ctx context.Context, rows []row) (err error) {
-	if err := d.prepare(ctx); err != nil {
-		return err
-	}
-	tx, err := d.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreDone(tx.Rollback()))
-		}
-	}()
-	args := make([]any, 0, batches[0]*columnCount)
-	for i, size := range batches {
-		for ; len(rows) >= size; rows = rows[size:] {
-			args = args[:0]
-			for _, row := range rows[:size] {
-				args = append(args, row...)
-			}
-			insert := tx.StmtContext(ctx, d.inserts[i]) //nolint:sqlclosecheck // ends with the transaction
-			if _, err := insert.ExecContext(ctx, args...); err != nil {
-				return err
+func (d *DB) insert(ctx context.Context, rows []row) error {
+	return d.transact(ctx, func(tx *sql.Tx) error {
+		args := make([]any, 0, batches[0]*columnCount)
+		for i, size := range batches {
+			for ; len(rows) >= size; rows = rows[size:] {
+				args = args[:0]
+				for _, row := range rows[:size] {
+					args = append(args, row...)
+				}
+				insert := tx.StmtContext(ctx, d.inserts[i]) //nolint:sqlclosecheck // ends with the transaction
+				if _, err := insert.ExecContext(ctx, args...); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return tx.Commit()
+		return nil
+	})
 }
 
 // rowsOf makes rows, one for each call, in the order of ids: two replicas that write
@@ -199,12 +189,4 @@ func (d dialect) insert(size int) string {
 	}
 	b.WriteString(")" + onConflict)
 	return b.String()
-}
-
-// ignoreDone forgets that a transaction had ended already.
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
 }

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -19,16 +20,24 @@ type dialect struct {
 	mark string
 	// like compares without regard to case.
 	like string
+	// instr is the function that finds a text in another, 0 where it is not.
+	instr string
+	// lock ends a SELECT whose rows are changed next; lockFree leaves out those that
+	// others change. SQLite has one writer, which locks all.
+	lock, lockFree string
 	// rejects says whether a statement failed because of its data.
 	rejects func(error) bool
 }
 
 func sqliteDialect() dialect {
-	return dialect{name: "sqlite", goose: goose.DialectSQLite3, mark: "?", like: "LIKE", rejects: sqliteRejects}
+	return dialect{name: "sqlite", goose: goose.DialectSQLite3, mark: "?", like: "LIKE", instr: "instr", rejects: sqliteRejects}
 }
 
 func postgresDialect() dialect {
-	return dialect{name: "postgres", goose: goose.DialectPostgres, mark: "$", like: "ILIKE", rejects: postgresRejects}
+	return dialect{
+		name: "postgres", goose: goose.DialectPostgres, mark: "$", like: "ILIKE", instr: "strpos",
+		lock: " FOR UPDATE", lockFree: " FOR UPDATE SKIP LOCKED", rejects: postgresRejects,
+	}
 }
 
 // placeholder is the n-th argument of a statement, from 1.
@@ -41,6 +50,24 @@ func (d dialect) next(n int) string {
 		return d.mark
 	}
 	return d.placeholder(n)
+}
+
+// number writes a statement whose arguments are all "?", in order, each taken once, as
+// the database reads it.
+func (d dialect) number(statement string) string {
+	if d.goose == goose.DialectSQLite3 {
+		return statement
+	}
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(statement, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString(d.placeholder(n))
+		statement = after
+	}
 }
 
 func sqliteRejects(err error) bool {

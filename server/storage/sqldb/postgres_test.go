@@ -62,7 +62,7 @@ func TestPostgreSQLThatCannotBeUsed(t *testing.T) {
 		{"no URL", "postgres://user:" + secret + "@host:port/x", "read the database URL"},
 		{"no such user", with("postgres@", "nobody:"+secret+"@"), `role "nobody" does not exist`},
 		{"no such database", with("/test_1", "/missing"), `database "missing" does not exist`},
-		{"a newer schema", newer, "schema version 9000, and this version of signalbox knows 1 at most"},
+		{"a newer schema", newer, "schema version 9000, and this version of signalbox knows 2 at most"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -115,8 +115,16 @@ func TestPostgreSQLComesAndGoes(t *testing.T) {
 	t.Parallel()
 	cluster := postgres.Start(t, postgres.Options{})
 	db := openURL(t, cluster.Database())
+	objects := db.Objects(storage.ObjectLimits{})
+	object := &storage.Object{Key: storage.ObjectKey{Kind: storage.ObjectResponse, ID: "1"}}
 	works := func(id string) {
 		t.Helper()
+		if _, err := objects.Put(t.Context(), "/", object); err != nil {
+			t.Errorf("Put: %v", err)
+		}
+		if _, err := objects.Get(t.Context(), "/", object.Key); err != nil {
+			t.Errorf("Get: %v", err)
+		}
 		if err := db.Append(t.Context(), []*storage.Record{entry(id)}); err != nil {
 			t.Errorf("Append: %v", err)
 		}
@@ -135,6 +143,13 @@ func TestPostgreSQLComesAndGoes(t *testing.T) {
 		if _, err := db.List(t.Context(), storage.AuditQuery{Limit: 1}); err == nil {
 			t.Error("List works")
 		}
+		// An object that cannot be asked for is not missing.
+		if _, err := objects.Get(ctx, "/", object.Key); err == nil || errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("Get = %v", err)
+		}
+		if err := objects.Delete(ctx, "/", object.Key); err == nil || errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("Delete = %v", err)
+		}
 		if took := time.Since(began); took > most {
 			t.Errorf("errors took %s", took)
 		}
@@ -148,4 +163,14 @@ func TestPostgreSQLComesAndGoes(t *testing.T) {
 	fails(10 * time.Second) // the read's own deadline is 5 s
 	cluster.Resume()
 	works("3")
+}
+
+func TestPostgreSQLKeepsObjects(t *testing.T) {
+	t.Parallel()
+	cluster := postgres.Start(t, postgres.Options{})
+	storagetest.Objects(t, func(t *testing.T, limits storage.ObjectLimits) storagetest.ObjectStore {
+		t.Helper()
+		return openURL(t, cluster.Database()).Objects(limits)
+	})
+	storagetest.Secrets(t, func(t *testing.T) storage.Secrets { return openURL(t, cluster.Database()) })
 }

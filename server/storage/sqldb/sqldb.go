@@ -99,6 +99,34 @@ func (d *DB) prepare(ctx context.Context) error {
 	return nil
 }
 
+// transact runs statements that hold together. Nothing stays of them when one fails.
+func (d *DB) transact(ctx context.Context, do func(*sql.Tx) error) (err error) {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	tx, err := d.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ignoreDone(tx.Rollback()))
+		}
+	}()
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// ignoreDone forgets that a transaction had ended already.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
 func newDB(dialect dialect, log *slog.Logger) *DB {
 	return &DB{dialect: dialect, log: log, turn: make(chan struct{}, 1)}
 }

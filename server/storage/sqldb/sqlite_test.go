@@ -126,7 +126,7 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 			}
 		}, "is a directory"},
 		{"one of a newer version", change(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, 1)`),
-			"schema version 9000, and this version of signalbox knows 1 at most"},
+			"schema version 9000, and this version of signalbox knows 2 at most"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -244,4 +244,17 @@ func TestLongQueriesEnd(t *testing.T) {
 	if err := db.Append(t.Context(), []*storage.Record{entry("after")}); err != nil {
 		t.Errorf("Append after an interrupted query: %v", err)
 	}
+}
+
+func TestSQLiteKeepsObjects(t *testing.T) {
+	t.Parallel()
+	storagetest.Objects(t, func(t *testing.T, limits storage.ObjectLimits) storagetest.ObjectStore {
+		t.Helper()
+		return open(t, t.TempDir()).Objects(limits)
+	})
+}
+
+func TestSQLiteKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	storagetest.Secrets(t, func(t *testing.T) storage.Secrets { return open(t, t.TempDir()) })
 }

@@ -38,6 +38,9 @@ const (
 	Entrance_ENTRANCE_GRPC Entrance = 1
 	// REST.
 	Entrance_ENTRANCE_REST Entrance = 2
+	// Nowhere: the gateway itself made it, for a response that is made in the
+	// background.
+	Entrance_ENTRANCE_BACKGROUND Entrance = 3
 )
 
 // Enum value maps for Entrance.
@@ -46,11 +49,13 @@ var (
 		0: "ENTRANCE_UNSPECIFIED",
 		1: "ENTRANCE_GRPC",
 		2: "ENTRANCE_REST",
+		3: "ENTRANCE_BACKGROUND",
 	}
 	Entrance_value = map[string]int32{
 		"ENTRANCE_UNSPECIFIED": 0,
 		"ENTRANCE_GRPC":        1,
 		"ENTRANCE_REST":        2,
+		"ENTRANCE_BACKGROUND":  3,
 	}
 )
 
@@ -806,11 +811,12 @@ const file_signalbox_audit_v1_audit_proto_rawDesc = "" +
 	"\frequest_json\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x01R\vrequestJson\x12)\n" +
 	"\x10response_headers\x18\x05 \x03(\tR\x0fresponseHeaders\x12+\n" +
 	"\rresponse_json\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x01R\fresponseJson\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated*J\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated*c\n" +
 	"\bEntrance\x12\x18\n" +
 	"\x14ENTRANCE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rENTRANCE_GRPC\x10\x01\x12\x11\n" +
-	"\rENTRANCE_REST\x10\x02B\xd0\x01\n" +
+	"\rENTRANCE_REST\x10\x02\x12\x17\n" +
+	"\x13ENTRANCE_BACKGROUND\x10\x03B\xd0\x01\n" +
 	"\x16com.signalbox.audit.v1B\n" +
 	"AuditProtoP\x01Z@github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1;auditv1\xa2\x02\x03SAX\xaa\x02\x12Signalbox.Audit.V1\xca\x02\x12Signalbox\\Audit\\V1\xe2\x02\x1eSignalbox\\Audit\\V1\\GPBMetadata\xea\x02\x14Signalbox::Audit::V1b\x06proto3"
 

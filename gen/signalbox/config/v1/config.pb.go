@@ -1090,13 +1090,14 @@ type Route struct {
 	Targets []*RouteTarget `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`
 	// How the first target of a call is chosen.
 	Strategy RouteStrategy `protobuf:"varint,3,opt,name=strategy,proto3,enum=signalbox.config.v1.RouteStrategy" json:"strategy,omitempty"`
-	// How long to wait for a stream's first event, or for the head of another reply, at
-	// each target but the last one. Defaults to `upstream`'s.
+	// How long to wait for the first piece of a stream that carries content, or for the
+	// head of another reply, at each target but the last one. Defaults to `upstream`'s.
 	FirstTokenTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=first_token_timeout,json=firstTokenTimeout,proto3" json:"first_token_timeout,omitempty"`
 	// Upper limit of everything together. Unset: the client's deadline alone.
 	TotalTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=total_timeout,json=totalTimeout,proto3" json:"total_timeout,omitempty"`
 	// How long a stream's beginning is held back, so that an early failure is rescued
-	// unseen. Unset and `hold_tokens` 0: not at all.
+	// unseen by the next target. Unset and `hold_tokens` 0: until the first piece that
+	// carries content. The last target is never held back.
 	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
 	// How many pieces of a stream that carry content are held back. Defaults to 0: no
 	// limit by number.

@@ -167,7 +167,8 @@ type ExecutionPlan struct {
 	// What the client asked for.
 	Requested *RequestedSelector `protobuf:"bytes,7,opt,name=requested,proto3" json:"requested,omitempty"`
 	// Where the call goes first. Unset when nothing can take it; `rejected` then
-	// says why.
+	// says why. A route by weight draws it by the call's request id, so that the same id
+	// draws alike; an explanation, which has no id, shows the heaviest one.
 	Target *Target `protobuf:"bytes,8,opt,name=target,proto3" json:"target,omitempty"`
 	// Where it goes when the first target fails before anything was shown, in order.
 	Fallbacks []*Target `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
@@ -556,26 +557,37 @@ func (x *RejectedTarget) GetDetail() string {
 	return ""
 }
 
-// How failures are retried before a byte of the reply was shown.
+// How failures are retried before a byte of the reply was shown: at the same target,
+// then at the next one.
 type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Upstream calls of one target, the first one included. At least 1.
 	MaxAttempts int32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
 	// Upper limit of the wait before an attempt.
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
-	// How long to wait for the first byte. Unset: as long as the deadline allows.
+	// How long to wait for a stream's first event, or for the head of another reply.
+	// Unset: as long as the deadline allows.
 	FirstByteTimeout *durationpb.Duration `protobuf:"bytes,3,opt,name=first_byte_timeout,json=firstByteTimeout,proto3" json:"first_byte_timeout,omitempty"`
 	// How long a stream may be silent. Unset: as long as the deadline allows.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
 	// Upper limit of everything together. Unset: the client's deadline alone.
 	TotalTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=total_timeout,json=totalTimeout,proto3" json:"total_timeout,omitempty"`
 	// How long a stream's beginning is held back, so that an early failure is rescued
-	// unseen. Unset and `hold_tokens` 0: not at all. With both, the first to be
-	// reached ends the holding.
+	// unseen. Unset and `hold_tokens` 0: no longer than it takes to see that the reply
+	// is not empty. With both, the first to be reached ends the holding. The last
+	// target, behind which there is no rescue, is never held back.
 	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
 	// How many pieces of a stream that carry content are held back. 0: no limit by
 	// number.
-	HoldTokens    int32 `protobuf:"varint,7,opt,name=hold_tokens,json=holdTokens,proto3" json:"hold_tokens,omitempty"`
+	HoldTokens int32 `protobuf:"varint,7,opt,name=hold_tokens,json=holdTokens,proto3" json:"hold_tokens,omitempty"`
+	// How long to wait, at each target but the last one, for the first piece of a stream
+	// that carries content, or for the head of another reply. Unset: as
+	// `first_byte_timeout`.
+	FirstTokenTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=first_token_timeout,json=firstTokenTimeout,proto3" json:"first_token_timeout,omitempty"`
+	// The longest wait that a provider may ask for, at each target but the last one: one
+	// that is limited or overloaded for longer is left to the next target. Unset: as
+	// `max_backoff`.
+	MaxWait       *durationpb.Duration `protobuf:"bytes,9,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,6 +671,20 @@ func (x *RetryPolicy) GetHoldTokens() int32 {
 	return 0
 }
 
+func (x *RetryPolicy) GetFirstTokenTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.FirstTokenTimeout
+	}
+	return nil
+}
+
+func (x *RetryPolicy) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
 var File_signalbox_plan_v1_plan_proto protoreflect.FileDescriptor
 
 const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
@@ -699,7 +725,7 @@ const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\x0eRejectedTarget\x121\n" +
 	"\x06target\x18\x01 \x01(\v2\x19.signalbox.plan.v1.TargetR\x06target\x12:\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\".signalbox.plan.v1.RejectionReasonR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\x83\x03\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\x84\x04\n" +
 	"\vRetryPolicy\x12!\n" +
 	"\fmax_attempts\x18\x01 \x01(\x05R\vmaxAttempts\x12:\n" +
 	"\vmax_backoff\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
@@ -709,7 +735,9 @@ const file_signalbox_plan_v1_plan_proto_rawDesc = "" +
 	"\rtotal_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\ftotalTimeout\x12-\n" +
 	"\x04hold\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04hold\x12\x1f\n" +
 	"\vhold_tokens\x18\a \x01(\x05R\n" +
-	"holdTokens*h\n" +
+	"holdTokens\x12I\n" +
+	"\x13first_token_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\x11firstTokenTimeout\x124\n" +
+	"\bmax_wait\x18\t \x01(\v2\x19.google.protobuf.DurationR\amaxWait*h\n" +
 	"\rExecutionMode\x12\x1e\n" +
 	"\x1aEXECUTION_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19EXECUTION_MODE_TRANSLATED\x10\x01\x12\x18\n" +
@@ -773,11 +801,13 @@ var file_signalbox_plan_v1_plan_proto_depIdxs = []int32{
 	13, // 16: signalbox.plan.v1.RetryPolicy.idle_timeout:type_name -> google.protobuf.Duration
 	13, // 17: signalbox.plan.v1.RetryPolicy.total_timeout:type_name -> google.protobuf.Duration
 	13, // 18: signalbox.plan.v1.RetryPolicy.hold:type_name -> google.protobuf.Duration
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	13, // 19: signalbox.plan.v1.RetryPolicy.first_token_timeout:type_name -> google.protobuf.Duration
+	13, // 20: signalbox.plan.v1.RetryPolicy.max_wait:type_name -> google.protobuf.Duration
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_plan_v1_plan_proto_init() }

@@ -10,7 +10,9 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v11 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	v1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	v13 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	v12 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -35,6 +37,8 @@ type ExplainRequest struct {
 	// Types that are valid to be assigned to Call:
 	//
 	//	*ExplainRequest_ChatCompletion
+	//	*ExplainRequest_Response
+	//	*ExplainRequest_Embeddings
 	Call isExplainRequest_Call `protobuf_oneof:"call"`
 	// Whether the streaming RPC is meant. Defaults to false.
 	Stream bool `protobuf:"varint,6,opt,name=stream,proto3" json:"stream,omitempty"`
@@ -93,6 +97,24 @@ func (x *ExplainRequest) GetChatCompletion() *v11.ChatCompletionParams {
 	return nil
 }
 
+func (x *ExplainRequest) GetResponse() *v12.ResponseParams {
+	if x != nil {
+		if x, ok := x.Call.(*ExplainRequest_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetEmbeddings() *v13.EmbeddingParams {
+	if x != nil {
+		if x, ok := x.Call.(*ExplainRequest_Embeddings); ok {
+			return x.Embeddings
+		}
+	}
+	return nil
+}
+
 func (x *ExplainRequest) GetStream() bool {
 	if x != nil {
 		return x.Stream
@@ -123,7 +145,21 @@ type ExplainRequest_ChatCompletion struct {
 	ChatCompletion *v11.ChatCompletionParams `protobuf:"bytes,1,opt,name=chat_completion,json=chatCompletion,proto3,oneof"`
 }
 
+type ExplainRequest_Response struct {
+	// A response.
+	Response *v12.ResponseParams `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type ExplainRequest_Embeddings struct {
+	// Embeddings.
+	Embeddings *v13.EmbeddingParams `protobuf:"bytes,3,opt,name=embeddings,proto3,oneof"`
+}
+
 func (*ExplainRequest_ChatCompletion) isExplainRequest_Call() {}
+
+func (*ExplainRequest_Response) isExplainRequest_Call() {}
+
+func (*ExplainRequest_Embeddings) isExplainRequest_Call() {}
 
 // The response of PlanService.Explain.
 type ExplainResponse struct {
@@ -175,9 +211,13 @@ var File_signalbox_plan_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_signalbox_plan_v1_plan_service_proto_rawDesc = "" +
 	"\n" +
-	"$signalbox/plan/v1/plan_service.proto\x12\x11signalbox.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1csignalbox/chat/v1/chat.proto\x1a signalbox/common/v1/common.proto\x1a\x1csignalbox/plan/v1/plan.proto\x1a signalbox/policy/v1/policy.proto\"\xde\x01\n" +
+	"$signalbox/plan/v1/plan_service.proto\x12\x11signalbox.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1csignalbox/chat/v1/chat.proto\x1a signalbox/common/v1/common.proto\x1a(signalbox/embeddings/v1/embeddings.proto\x1a\x1csignalbox/plan/v1/plan.proto\x1a signalbox/policy/v1/policy.proto\x1a&signalbox/responses/v1/responses.proto\"\xf0\x02\n" +
 	"\x0eExplainRequest\x12R\n" +
-	"\x0fchat_completion\x18\x01 \x01(\v2'.signalbox.chat.v1.ChatCompletionParamsH\x00R\x0echatCompletion\x12\x16\n" +
+	"\x0fchat_completion\x18\x01 \x01(\v2'.signalbox.chat.v1.ChatCompletionParamsH\x00R\x0echatCompletion\x12D\n" +
+	"\bresponse\x18\x02 \x01(\v2&.signalbox.responses.v1.ResponseParamsH\x00R\bresponse\x12J\n" +
+	"\n" +
+	"embeddings\x18\x03 \x01(\v2(.signalbox.embeddings.v1.EmbeddingParamsH\x00R\n" +
+	"embeddings\x12\x16\n" +
 	"\x06stream\x18\x06 \x01(\bR\x06stream\x12:\n" +
 	"\aoptions\x18\a \x01(\v2 .signalbox.common.v1.CallOptionsR\aoptions\x12\x15\n" +
 	"\x06key_id\x18\b \x01(\tR\x05keyIdB\r\n" +
@@ -205,20 +245,24 @@ var file_signalbox_plan_v1_plan_service_proto_goTypes = []any{
 	(*ExplainRequest)(nil),           // 0: signalbox.plan.v1.ExplainRequest
 	(*ExplainResponse)(nil),          // 1: signalbox.plan.v1.ExplainResponse
 	(*v11.ChatCompletionParams)(nil), // 2: signalbox.chat.v1.ChatCompletionParams
-	(*v1.CallOptions)(nil),           // 3: signalbox.common.v1.CallOptions
-	(*ExecutionPlan)(nil),            // 4: signalbox.plan.v1.ExecutionPlan
+	(*v12.ResponseParams)(nil),       // 3: signalbox.responses.v1.ResponseParams
+	(*v13.EmbeddingParams)(nil),      // 4: signalbox.embeddings.v1.EmbeddingParams
+	(*v1.CallOptions)(nil),           // 5: signalbox.common.v1.CallOptions
+	(*ExecutionPlan)(nil),            // 6: signalbox.plan.v1.ExecutionPlan
 }
 var file_signalbox_plan_v1_plan_service_proto_depIdxs = []int32{
 	2, // 0: signalbox.plan.v1.ExplainRequest.chat_completion:type_name -> signalbox.chat.v1.ChatCompletionParams
-	3, // 1: signalbox.plan.v1.ExplainRequest.options:type_name -> signalbox.common.v1.CallOptions
-	4, // 2: signalbox.plan.v1.ExplainResponse.plan:type_name -> signalbox.plan.v1.ExecutionPlan
-	0, // 3: signalbox.plan.v1.PlanService.Explain:input_type -> signalbox.plan.v1.ExplainRequest
-	1, // 4: signalbox.plan.v1.PlanService.Explain:output_type -> signalbox.plan.v1.ExplainResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 1: signalbox.plan.v1.ExplainRequest.response:type_name -> signalbox.responses.v1.ResponseParams
+	4, // 2: signalbox.plan.v1.ExplainRequest.embeddings:type_name -> signalbox.embeddings.v1.EmbeddingParams
+	5, // 3: signalbox.plan.v1.ExplainRequest.options:type_name -> signalbox.common.v1.CallOptions
+	6, // 4: signalbox.plan.v1.ExplainResponse.plan:type_name -> signalbox.plan.v1.ExecutionPlan
+	0, // 5: signalbox.plan.v1.PlanService.Explain:input_type -> signalbox.plan.v1.ExplainRequest
+	1, // 6: signalbox.plan.v1.PlanService.Explain:output_type -> signalbox.plan.v1.ExplainResponse
+	6, // [6:7] is the sub-list for method output_type
+	5, // [5:6] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_signalbox_plan_v1_plan_service_proto_init() }
@@ -229,6 +273,8 @@ func file_signalbox_plan_v1_plan_service_proto_init() {
 	file_signalbox_plan_v1_plan_proto_init()
 	file_signalbox_plan_v1_plan_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*ExplainRequest_ChatCompletion)(nil),
+		(*ExplainRequest_Response)(nil),
+		(*ExplainRequest_Embeddings)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

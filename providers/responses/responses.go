@@ -1,0 +1,107 @@
+// Package responses is OpenAI's Responses API on top of providers that have chat
+// completions alone: a request becomes a chat completion, its reply or its chunks
+// become a response or its events. It keeps nothing: what a request goes on from
+// stands in its input already.
+package responses
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
+	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+)
+
+// Emulator answers responses by a provider's chat completions. Items carry all that
+// the next turn needs, asked for or not: whoever shows them calls Hide first. Safe
+// for concurrent use.
+type Emulator struct {
+	chatter providers.Chatter
+	lossy   providers.Lossy // nil: the chatter carries everything
+}
+
+var (
+	_ providers.Responder    = (*Emulator)(nil)
+	_ providers.Compactor    = (*Emulator)(nil)
+	_ providers.TokenCounter = (*Emulator)(nil)
+	_ providers.Lossy        = (*Emulator)(nil)
+)
+
+// Over returns responses over a chatter.
+func Over(chatter providers.Chatter) *Emulator {
+	lossy, _ := chatter.(providers.Lossy)
+	return &Emulator{chatter: chatter, lossy: lossy}
+}
+
+// CreateResponse implements providers.Responder.
+func (e *Emulator) CreateResponse(ctx context.Context, call *providers.ResponseCall) (*responsesv1.Response, error) {
+	asked, err := translate(call.Params, call.Target, e.lossy)
+	if err != nil {
+		return nil, err
+	}
+	completion, err := e.chatter.ChatCompletion(ctx, asked.outgoing(call))
+	if err != nil {
+		return nil, err
+	}
+	return asked.assembler().whole(completion)
+}
+
+// StreamResponse implements providers.Responder.
+func (e *Emulator) StreamResponse(ctx context.Context, call *providers.ResponseCall) (providers.ResponseStream, error) {
+	asked, err := translate(call.Params, call.Target, e.lossy)
+	if err != nil {
+		return nil, err
+	}
+	asked.askForUsage(call.Target, e.lossy)
+	chunks, err := e.chatter.StreamChatCompletion(ctx, asked.outgoing(call))
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{chunks: chunks, assembler: asked.assembler(), exchange: call.Exchange}
+	if err := s.pull(); err != nil {
+		_ = chunks.Close()
+		if errors.Is(err, io.EOF) {
+			err = invalidReply("The provider's stream is empty.")
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// CountInputTokens implements providers.TokenCounter where the chatter can count.
+// Otherwise it is UNSUPPORTED_OPERATION: a guess would pass for a count.
+func (e *Emulator) CountInputTokens(ctx context.Context, call *providers.ResponseCall) (*responsesv1.CountInputTokensResponse, error) {
+	if counter, ok := e.chatter.(providers.TokenCounter); ok {
+		return counter.CountInputTokens(ctx, call)
+	}
+	return nil, unsupported("", "The provider cannot count the tokens of an input.")
+}
+
+// Losses implements providers.Lossy.
+func (e *Emulator) Losses(request proto.Message, target *planv1.Target) []*commonv1.Loss {
+	if params, ok := request.(*responsesv1.ResponseParams); ok {
+		return Losses(params, target, e.lossy)
+	}
+	if e.lossy != nil {
+		return e.lossy.Losses(request, target)
+	}
+	return nil
+}
+
+func invalid(param, message string) *failure.Error {
+	return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, Message: message, Param: param}
+}
+
+func unsupported(param, message string) *failure.Error {
+	return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION, Message: message, Param: param}
+}
+
+func invalidReply(message string) *failure.Error {
+	return failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_REPLY, message)
+}

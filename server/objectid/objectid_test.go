@@ -1,0 +1,351 @@
+package objectid_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/signalbox-ai/signalbox/server/objectid"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	keyA = "a key of at least thirty-two characters"
+	keyB = "another key, that came after the first one"
+)
+
+func sealer(t testing.TB, keys ...string) *objectid.Sealer {
+	t.Helper()
+	s, err := objectid.New(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// objects are ids as upstreams make them.
+var objects = []struct {
+	name    string
+	ref     objectid.Ref
+	longest int // of our id
+}{
+	{"a response of OpenAI", objectid.Ref{Prefix: "resp_", Instance: "openai", UpstreamID: "resp_68af4030baa48193b0b43b4c2a176a1a0e6967589f080e78"}, 85},
+	{"a chat completion of OpenAI", objectid.Ref{Prefix: "chatcmpl-", Instance: "openai-eu", UpstreamID: "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT"}, 100},
+	{"one of our own", objectid.Ref{Prefix: "conv_", UpstreamID: "0193a5f2-7c1e-7f00-8a4b-0123456789ab"}, 66},
+	{"another provider's prefix", objectid.Ref{Prefix: "msg_", Instance: "anthropic", UpstreamID: "msg_01XFDUDYJgAACzvnptvVoYEL"}, 95},
+	{"no prefix at all", objectid.Ref{Prefix: "file-", Instance: "gemini", UpstreamID: "files/abc-123"}, 90},
+	{"only the prefix", objectid.Ref{Prefix: "fc_", Instance: "x", UpstreamID: "fc_"}, 60},
+	{"digits of an odd number", objectid.Ref{Prefix: "rs_", Instance: "x", UpstreamID: "rs_abc"}, 60},
+	{"upper-case digits", objectid.Ref{Prefix: "rs_", Instance: "x", UpstreamID: "rs_ABCD"}, 60},
+	{"an upper-case UUID", objectid.Ref{Prefix: "rs_", Instance: "x", UpstreamID: "0193A5F2-7C1E-7F00-8A4B-0123456789AB"}, 100},
+	{"any text", objectid.Ref{Prefix: "batch_", Instance: "x", UpstreamID: "\"ä\\\n\x00 xsb1_"}, 80},
+	{"the longest", objectid.Ref{Prefix: "batch_", Instance: strings.Repeat("i", objectid.MaxInstance), UpstreamID: strings.Repeat("u", objectid.MaxUpstreamID)}, 470},
+}
+
+func TestIDsComeBack(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, keyA)
+	shape := regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	var seen sync.Map
+	for _, test := range objects {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := test.ref
+			id := s.Seal(r.Prefix, r.Instance, "/team/alpha", r.UpstreamID)
+			if !shape.MatchString(id) || !strings.HasPrefix(id, r.Prefix) || len(id) > test.longest {
+				t.Errorf("the id is %s, %d long", id, len(id))
+			}
+			if _, twice := seen.LoadOrStore(id, true); twice {
+				t.Errorf("another object has the id %s", id)
+			}
+			if again := s.Seal(r.Prefix, r.Instance, "/team/alpha", r.UpstreamID); again != id {
+				t.Errorf("the second time it is %s, the first time %s", again, id)
+			}
+			if got, err := s.Open(id, "/team/alpha"); err != nil || got != r {
+				t.Errorf("Open = %+v, %v, want %+v", got, err, r)
+			}
+		})
+	}
+}
+
+// Whatever is wrong with an id, its owner's neighbours and forgers read the same.
+func TestForeignAndForgedIDsAreNotFound(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, keyA)
+	const owner = "/team/alpha"
+	id := s.Seal("resp_", "openai", owner, "resp_68af4030")
+	for _, foreign := range []string{"", "/", "/team", "/team/alpha/bob", "/team/alpha/", "/team/beta"} {
+		if _, err := s.Open(id, foreign); err != objectid.ErrNotFound { //nolint:errorlint // alike, not only of a kind
+			t.Errorf("%q opens an id of %s: %v", foreign, owner, err)
+		}
+	}
+	forged := []string{
+		strings.Replace(id, "resp_", "conv_", 1), strings.Replace(id, "resp_", "resp-", 1), "x_" + id,
+		strings.Replace(id, "xsb1_", "xsb2_", 1), id[:len(id)-1], id + "A", id + "AAAA", id + "=", id + "\n", "resp_xsb1_", "resp_xsb1_A",
+		strings.Repeat("p", 100) + "_" + id, "resp_xsb1_" + strings.Repeat("A", 5000), sealer(t, keyB).Seal("resp_", "openai", owner, "resp_68af4030"),
+	}
+	for i := len("resp_xsb1_"); i < len(id); i++ { // every character counts
+		other := byte('A')
+		if id[i] == other {
+			other = 'B'
+		}
+		forged = append(forged, id[:i]+string(other)+id[i+1:])
+	}
+	for _, f := range forged {
+		if ref, err := s.Open(f, owner); err != objectid.ErrNotFound { //nolint:errorlint // as before
+			t.Errorf("Open(%s) = %+v, %v", f, ref, err)
+		}
+	}
+}
+
+func TestRawIDs(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, keyA)
+	for _, raw := range []string{"", "resp_68af4030", "chatcmpl-xsb", "xsb1_AAAA", "respxsb1_AAAA", "resp_xsb_AAAA", "resp_xsbx_AAAA", "resp_xsb1", "resp_xsb1-AAAA"} {
+		if _, err := s.Open(raw, "/"); !errors.Is(err, objectid.ErrRaw) {
+			t.Errorf("Open(%q) = %v, want ErrRaw", raw, err)
+		}
+	}
+}
+
+func TestKeysRotate(t *testing.T) {
+	t.Parallel()
+	before, during, after := sealer(t, keyA), sealer(t, keyB, keyA), sealer(t, keyB)
+	old := before.Seal("resp_", "openai", "/a", "resp_1")
+	renewed := during.Seal("resp_", "openai", "/a", "resp_1")
+	if old == renewed || renewed != after.Seal("resp_", "openai", "/a", "resp_1") {
+		t.Error("the newest key does not seal")
+	}
+	for _, id := range []string{old, renewed} {
+		if ref, err := during.Open(id, "/a"); err != nil || ref.UpstreamID != "resp_1" {
+			t.Errorf("with both keys: %+v, %v", ref, err)
+		}
+		if _, err := during.Open(id, "/b"); !errors.Is(err, objectid.ErrNotFound) {
+			t.Errorf("with both keys a foreign owner gets %v", err)
+		}
+	}
+	if _, err := after.Open(old, "/a"); !errors.Is(err, objectid.ErrNotFound) {
+		t.Errorf("an id whose key is gone: %v", err)
+	}
+	for _, keys := range [][]string{nil, {}, {""}, {keyA, ""}} {
+		if _, err := objectid.New(keys); err == nil {
+			t.Errorf("%q are keys", keys)
+		}
+	}
+}
+
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, keyA)
+	response := s.Seal("resp_", "openai", "/a", "resp_68af4030")
+	file := s.Seal("file-", "openai", "/a", "file-Zz9")
+	azure := s.Seal("file-", "azure", "/a", `a"b\c`)
+	foreign := s.Seal("file-", "openai", "/b", "file-Zz9")
+	for _, test := range []struct {
+		name, text, want string
+		instances        []string
+		missing          string
+	}{
+		{"nothing", `{"input":"hello"}`, `{"input":"hello"}`, nil, ""},
+		{"one", `{"previous_response_id": "` + response + `" }`, `{"previous_response_id": "resp_68af4030" }`, []string{"openai"}, ""},
+		{"several, and all else as it was", `[{"file_id":"` + file + `"} ,"\u00e4",1.0,"` + file + `","` + response + `"]`, `[{"file_id":"file-Zz9"} ,"\u00e4",1.0,"file-Zz9","resp_68af4030"]`, []string{"openai"}, ""},
+		{"of several instances", `["` + azure + `","` + file + `"]`, `["a\"b\\c","file-Zz9"]`, []string{"azure", "openai"}, ""},
+		{"alone", `"` + file + `"`, `"file-Zz9"`, []string{"openai"}, ""},
+		{"in a longer text", `{"content":"see ` + foreign + `"}`, `{"content":"see ` + foreign + `"}`, nil, ""},
+		{"before a longer text", `{"content":"` + foreign + ` it is"}`, `{"content":"` + foreign + ` it is"}`, nil, ""},
+		{"in JSON that is a string", `{"arguments":"{\"id\":\"` + foreign + `\"}"}`, `{"arguments":"{\"id\":\"` + foreign + `\"}"}`, nil, ""},
+		{"after a quote at the end", `{"content":"\"` + foreign + `"}`, `{"content":"\"` + foreign + `"}`, nil, ""},
+		{"raw ids", `{"file_id":"file-Zz9","x":"xsb1_A","y":"a xsb","z":"xsbxsb1_"}`, `{"file_id":"file-Zz9","x":"xsb1_A","y":"a xsb","z":"xsbxsb1_"}`, nil, ""},
+		{"too long for an id", `"x_xsb1_` + strings.Repeat("A", 700) + `"`, `"x_xsb1_` + strings.Repeat("A", 700) + `"`, nil, ""},
+		{"the end is missing", `"` + file, `"` + file, nil, ""},
+		{"foreign", `["` + file + `","` + foreign + `"]`, "", nil, foreign},
+		{"forged", `["resp_xsb1_AAAA","` + foreign + `"]`, "", nil, "resp_xsb1_AAAA"},
+		{"a later version", `["resp_xsb2_AAAA"]`, "", nil, "resp_xsb2_AAAA"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := s.Exchange(test.text, "/a")
+			var missing *objectid.TokenError
+			if test.missing != "" {
+				if !errors.As(err, &missing) || missing.Token != test.missing || !errors.Is(err, objectid.ErrNotFound) || !strings.Contains(err.Error(), test.missing) {
+					t.Errorf("the error is %v, want one for %s", err, test.missing)
+				}
+				return
+			}
+			if err != nil || got.JSON != test.want || !slices.Equal(got.Instances, test.instances) {
+				t.Errorf("got  %s, %q, %v\nwant %s, %q", got.JSON, got.Instances, err, test.want, test.instances)
+			}
+		})
+	}
+}
+
+// store keeps secrets as replicas share them, once it is there.
+type store struct {
+	mu      sync.Mutex
+	down    bool
+	secrets map[string][]byte
+	asked   int
+}
+
+func (s *store) Secret(_ context.Context, name string, fresh []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	if s.down {
+		return nil, errDown
+	}
+	if s.secrets[name] == nil {
+		s.secrets[name] = fresh
+	}
+	return s.secrets[name], nil
+}
+
+var errDown = errors.New("down")
+
+func TestReplicasShareAKeyThatTheyMade(t *testing.T) {
+	t.Parallel()
+	kept := &store{down: true, secrets: map[string][]byte{}}
+	source := func() *objectid.Source {
+		s, err := objectid.NewSource(nil, kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	one, two := source(), source()
+	if _, err := one.Sealer(t.Context()); !errors.Is(err, errDown) {
+		t.Errorf("without the store: %v", err)
+	}
+	kept.down = false
+	var ids sync.Map
+	var callers sync.WaitGroup
+	for n := range 16 {
+		callers.Go(func() {
+			s, err := []*objectid.Source{one, two}[n%2].Sealer(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids.Store(s.Seal("resp_", "", "/a", "1"), true)
+		})
+	}
+	callers.Wait()
+	distinct := 0
+	ids.Range(func(any, any) bool { distinct++; return true })
+	if distinct != 1 {
+		t.Errorf("%d ids of one object", distinct)
+	}
+	kept.down = true
+	if _, err := one.Sealer(t.Context()); err != nil {
+		t.Errorf("the key is not remembered: %v", err)
+	}
+	configured, err := objectid.NewSource([]string{keyA}, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := configured.Sealer(t.Context()); err != nil || s.Seal("a_", "b", "c", "d") != sealer(t, keyA).Seal("a_", "b", "c", "d") {
+		t.Errorf("a configured key: %v", err)
+	}
+	if _, err := objectid.NewSource([]string{""}, kept); err == nil {
+		t.Error("an empty key was taken")
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	s := sealer(f, keyA)
+	for _, test := range objects {
+		f.Add(test.ref.Prefix, test.ref.Instance, test.ref.UpstreamID, s.Seal(test.ref.Prefix, test.ref.Instance, "/a", test.ref.UpstreamID))
+	}
+	f.Fuzz(func(t *testing.T, prefix, instance, upstreamID, id string) {
+		// What opens is exactly what was sealed.
+		if ref, err := s.Open(id, "/a"); err == nil && s.Seal(ref.Prefix, ref.Instance, "/a", ref.UpstreamID) != id {
+			t.Errorf("%q opens as %+v, which has another id", id, ref)
+		}
+		prefix += "_"
+		if len(prefix) > objectid.MaxPrefix || len(instance) > objectid.MaxInstance || len(upstreamID) > objectid.MaxUpstreamID || upstreamID == "" || strings.Contains(prefix, "xsb") {
+			return
+		}
+		want := objectid.Ref{Prefix: prefix, Instance: instance, UpstreamID: upstreamID}
+		sealed := s.Seal(prefix, instance, "/a", upstreamID)
+		if got, err := s.Open(sealed, "/a"); err != nil || got != want {
+			t.Errorf("%+v came back as %+v, %v", want, got, err)
+		}
+		if _, err := s.Open(sealed, "/b"); !errors.Is(err, objectid.ErrNotFound) {
+			t.Errorf("a foreign owner gets %v", err)
+		}
+	})
+}
+
+func FuzzExchange(f *testing.F) {
+	s := sealer(f, keyA)
+	id := s.Seal("file-", "openai", "/a", "file-1")
+	for _, text := range []string{`{"a":"%"}`, `["%","%"]`, `"\"%"`, `"\\%"`, `"%%"`, `{"%":1}`, `"_xsb1_"`, `"a-xsb9_%"`} {
+		f.Add(strings.ReplaceAll(text, "%", id))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !json.Valid([]byte(text)) {
+			return
+		}
+		got, err := s.Exchange(text, "/a")
+		if err != nil {
+			var missing *objectid.TokenError
+			if !errors.As(err, &missing) || !strings.Contains(text, `"`+missing.Token+`"`) {
+				t.Errorf("Exchange(%s): %v", text, err)
+			}
+			return
+		}
+		// Only whole strings are exchanged, so both are the same but for those.
+		if want := strings.ReplaceAll(text, `"`+id+`"`, `"file-1"`); len(got.Instances) > 0 && !strings.Contains(text, `\"`) && got.JSON != want {
+			t.Errorf("Exchange(%s) = %s, want %s", text, got.JSON, want)
+		}
+		if !json.Valid([]byte(got.JSON)) || len(got.Instances) == 0 && got.JSON != text {
+			t.Errorf("Exchange(%s) = %s", text, got.JSON)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	s := sealer(b, keyA)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Seal("resp_", "openai", "/team/alpha", "resp_68af4030baa48193b0b43b4c2a176a1a0e6967589f080e78")
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	s := sealer(b, keyA)
+	id := s.Seal("resp_", "openai", "/team/alpha", "resp_68af4030baa48193b0b43b4c2a176a1a0e6967589f080e78")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Open(id, "/team/alpha"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	s := sealer(b, keyA)
+	prose := strings.Repeat("The signal box sets the routes of all the trains before they pass. ", 1<<14)
+	for _, bench := range []struct{ name, text string }{
+		{"nothing in 1 MiB", `{"input":"` + prose + `"}`},
+		{"one id in 1 MiB", `{"input":"` + prose + `","id":"` + s.Seal("resp_", "openai", "/a", "resp_68af4030") + `"}`},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bench.text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Exchange(bench.text, "/a"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
