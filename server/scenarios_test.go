@@ -4,7 +4,7 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/signalbox-ai/signalbox/server/servertest/scenario"
+	"github.com/signalbox-ai/signalbox/server/servertest/scenarios"
 )
 
 var update = flag.Bool("update", false, "write what the scenarios expect anew")
@@ -13,5 +13,5 @@ var update = flag.Bool("update", false, "write what the scenarios expect anew")
 // their format.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	scenario.Run(t, "testdata/scenarios", *update)
+	scenarios.Run(t, "testdata/scenarios", *update)
 }

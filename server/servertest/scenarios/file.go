@@ -1,7 +1,7 @@
-// Package scenario runs golden conversations: files that say what a client sends,
+// Package scenarios runs golden conversations: files that say what a client sends,
 // what a provider is sent and answers, what the client gets, and what the plan and
 // the audit record say of it. server/testdata/scenarios/README.md has their format.
-package scenario
+package scenarios
 
 import (
 	"bytes"
