@@ -3,6 +3,7 @@ package azure
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
@@ -42,7 +43,7 @@ const undated = "2026-01-01"
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "Azure",
-	Rows: []openai.Field{
+	Rows: slices.Concat(openai.Without("messages.reasoning_content messages.reasoning messages.reasoning_details"), []openai.Field{
 		{Path: "tools", Since: "2023-12-01"},
 		{Path: "tool_choice", Since: "2023-12-01"},
 		{Path: "response_format", Since: "2023-12-01"},
@@ -66,5 +67,5 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "prompt_cache_options", Since: undated},
 		{Path: "web_search_options", Since: undated},
 		{Path: "moderation", Since: undated},
-	},
+	}),
 }

@@ -139,11 +139,14 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 	if s.request.asked {
 		return chunk, nil
 	}
-	if len(chunk.Choices) == 0 {
-		return nil, nil //nolint:nilnil // see above
-	}
 	chunk.Usage = nil
-	return chunk, nil
+	if len(chunk.Choices) > 0 {
+		return chunk, nil
+	}
+	if s.mender != nil {
+		s.mender.hold(chunk)
+	}
+	return nil, nil //nolint:nilnil // see above
 }
 
 // mend makes a chunk OpenAI's; false: the client is not to see it.
