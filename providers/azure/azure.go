@@ -52,7 +52,7 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "top_logprobs", Since: "2024-02-01"},
 		{Path: "parallel_tool_calls", Since: "2024-08-01"},
 		{Path: "stream_options", Since: "2024-09-01"},
-		{Path: "max_completion_tokens", Since: "2024-09-01"},
+		{Path: "max_completion_tokens", Since: "2024-09-01", As: "max_tokens"},
 		{Path: "reasoning_effort", Since: "2024-12-01"},
 		{Path: "store", Since: "2024-12-01"},
 		{Path: "metadata", Since: "2024-12-01"},

@@ -66,9 +66,7 @@ func (m *mender) settle(c *chatv1.ChatCompletionChunk) {
 		if m.id == "" || m.replies.NewIDs {
 			m.id = newID("chatcmpl-")
 		}
-		if m.created == 0 {
-			m.created = createdOf(c.GetExtraJson())
-		}
+		m.created = createdOf(m.created, c.GetExtraJson())
 		if m.model == "" {
 			m.model = m.asked
 		}
@@ -77,8 +75,16 @@ func (m *mender) settle(c *chatv1.ChatCompletionChunk) {
 	c.ExtraJson, m.held = joined(c.GetExtraJson(), m.held), ""
 }
 
-// hold keeps the members of a chunk that is not sent.
-func (m *mender) hold(c *chatv1.ChatCompletionChunk) { m.held = joined(c.GetExtraJson(), m.held) }
+// hold keeps the members of a chunk that is not sent, as far as they say anything.
+func (m *mender) hold(c *chatv1.ChatCompletionChunk) {
+	telling := ""
+	for p := range wire.Members(c.GetExtraJson()) {
+		if p.Value != null {
+			telling = wire.AddMember(telling, p.Key, p.Value)
+		}
+	}
+	m.held = joined(telling, m.held)
+}
 
 // joined are the members of two objects; those of the first stand above.
 func joined(a, b string) string {

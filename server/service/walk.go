@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/usage"
 )
 
 // walk is a call on its way along the targets of its plan, each of which is asked once,
@@ -120,7 +121,7 @@ func (w *walk[P]) step() bool {
 	}
 	w.next++
 	w.from = len(outcome.Exchange.Attempts)
-	outcome.Exchange.UsageJSON, outcome.Usage = "", nil
+	outcome.Exchange.UsageJSON, outcome.Exchange.Usage, outcome.Usage = "", nil, nil
 	return outcome.Target != nil
 }
 
@@ -191,8 +192,11 @@ func (w *walk[P]) count() {
 		return
 	case exchange.UsageJSON == "":
 		return
+	case exchange.Usage != nil: // the provider counts in another way than OpenAI
+		outcome.Usage = usage.OfCompletion(exchange.Usage)
+	default:
+		outcome.Usage = w.meter(exchange.UsageJSON)
 	}
-	outcome.Usage = w.meter(exchange.UsageJSON)
 	if paid := len(exchange.Attempts); paid > w.from {
 		exchange.Attempts[paid-1].UsageJSON = exchange.UsageJSON
 		for len(outcome.Paid) < paid {

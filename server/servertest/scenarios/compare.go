@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-ai/signalbox/providers/wire"
 )
 
 // sections are what an outcome makes the file say, each with its place among those of
@@ -48,18 +51,38 @@ func (s sent) plain(instance string, ask message) bool {
 	}, func(a, b []string) bool { return strings.Join(a, "\n") == strings.Join(b, "\n") })
 }
 
-// normal is a section's text without what does not count: whitespace of JSON, and the
-// order of headers.
+// normal is a section's text without what does not count: whitespace of JSON, the order
+// of headers, and that of the members of a provider's request.
 func normal(s Section) string {
+	m := message{body: s.Text}
 	switch {
 	case strings.HasSuffix(s.Name, ".json"):
-		return layout(s.Text)
 	case strings.HasSuffix(s.Name, ".http"):
-		if m, err := readMessage(s.Text); err == nil {
-			return m.text()
+		read, err := readMessage(s.Text)
+		if err != nil {
+			return s.Text
 		}
+		m = read
+	default:
+		return s.Text
 	}
-	return s.Text
+	if s.kind() == kindRequest {
+		m.body = ordered(m.body)
+	}
+	return m.text()
+}
+
+// ordered is an object with its members by name; what is in them stays as it is.
+func ordered(text string) string {
+	var members []string
+	for p := range wire.Members(text) {
+		members = append(members, text[p.Begin:p.End])
+	}
+	if len(members) == 0 {
+		return text
+	}
+	slices.Sort(members)
+	return "{" + strings.Join(members, ",") + "}"
 }
 
 // rewrite makes a file say what came of a round, where it says something else.

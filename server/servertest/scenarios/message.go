@@ -43,7 +43,9 @@ func readMessage(text string) (message, error) {
 // text is the message as a section.
 func (m message) text() string {
 	var b strings.Builder
-	b.WriteString(m.start + "\n")
+	if m.start != "" {
+		b.WriteString(m.start + "\n")
+	}
 	names := make([]string, 0, len(m.header))
 	for name := range m.header {
 		names = append(names, name)
@@ -55,7 +57,10 @@ func (m message) text() string {
 		}
 	}
 	if body := layout(m.body); body != "" {
-		b.WriteString("\n" + body)
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(body)
 		if !strings.HasSuffix(body, "\n") {
 			b.WriteByte('\n')
 		}
