@@ -19,7 +19,7 @@ func (o *outcome) sections(f *File) []Section {
 		if i > 0 && request.text() == o.requests[i-1].text() {
 			continue
 		}
-		s := Section{Round: o.round.number, Name: "upstream.request.http", Text: request.text()}
+		s := Section{Round: o.round.number, Name: "upstream.request.http", Text: request.text(), reply: i}
 		if request.plain(f.Instance, o.ask) {
 			s.Name, s.Text = "upstream.request.json", layout(request.body)
 		}

@@ -36,6 +36,10 @@ type Section struct {
 	Name string
 	// Text is everything up to the next section.
 	Text string
+
+	// reply is the place of the reply that a request got, from 0. Of sections that are
+	// written alone.
+	reply int
 }
 
 // kind is a section's name without how it is written: "client.reply.http" and
@@ -150,16 +154,21 @@ func (f *File) bytes() []byte {
 func (f *File) set(n int, s Section) {
 	order := []string{kindClient, kindRequest, kindUpstream, kindReply, kindPlan, kindAudit}
 	rank := slices.Index(order, s.kind())
-	seen, after := 0, 0
+	after, replies := 0, 0
 	for i, other := range f.Sections {
 		switch {
+		case other.Round > s.Round:
 		case other.Round == s.Round && other.kind() == s.kind():
-			if seen++; seen > n {
+			if n--; n < 0 {
 				f.Sections[i] = s
 				return
 			}
 			after = i + 1
-		case other.Round < s.Round, other.Round == s.Round && slices.Index(order, other.kind()) < rank:
+		case other.Round == s.Round && s.kind() == kindRequest && other.kind() == kindUpstream:
+			if replies++; replies <= s.reply {
+				after = i + 1
+			}
+		case other.Round < s.Round, slices.Index(order, other.kind()) < rank:
 			after = i + 1
 		}
 	}

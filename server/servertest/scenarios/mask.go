@@ -45,10 +45,10 @@ func (m *mask) apply(text string) string {
 	text = madeUpID.ReplaceAllStringFunc(text, func(quoted string) string {
 		id := strings.Trim(quoted, `"`)
 		if m.names[id] == "" {
-			if m.knows(id) || !strings.ContainsAny(id, "0123456789") {
+			prefix := madeUpID.FindStringSubmatch(quoted)[1]
+			if m.knows(id) || strings.ToLower(id) == id && !strings.ContainsAny(id, "0123456789") { // or a word
 				return quoted
 			}
-			prefix := madeUpID.FindStringSubmatch(quoted)[1]
 			m.count[prefix]++
 			m.names[id] = fmt.Sprintf("<%s-%d>", prefix, m.count[prefix])
 		}

@@ -14,11 +14,17 @@ import (
 type upstream struct {
 	server *httptest.Server
 
+	// whole is held by calls that may reach any instance.
+	whole sync.RWMutex
+
 	mu    sync.Mutex
 	plays map[string]*play
 	turns map[string]*sync.Mutex
 	stray []string // requests that nobody waits for
 }
+
+// routes is the folder of scenarios whose calls reach several instances.
+const routes = "routes"
 
 // play is what an instance answers while a round runs, and what it was sent.
 type play struct {
@@ -74,6 +80,9 @@ func (u *upstream) reply(instance string, request sent) (message, bool) {
 	defer u.mu.Unlock()
 	p := u.plays[instance]
 	if p == nil {
+		p = u.plays[routes]
+	}
+	if p == nil {
 		u.stray = append(u.stray, request.start)
 		return message{}, false
 	}
@@ -84,9 +93,9 @@ func (u *upstream) reply(instance string, request sent) (message, bool) {
 	return p.replies[min(len(p.requests), len(p.replies))-1], true
 }
 
-// during has an instance answer with replies while something runs, alone, and returns
-// what it was sent. Requests carry no name that all providers would pass, so the calls
-// of an instance take turns.
+// during has an instance, or for routes all of them, answer with replies while something
+// runs, alone, and returns what they were sent. Requests carry no name that all
+// providers would pass, so the calls of an instance take turns.
 func (u *upstream) during(instance string, replies []message, run func()) []sent {
 	u.mu.Lock()
 	turn := u.turns[instance]
@@ -95,6 +104,13 @@ func (u *upstream) during(instance string, replies []message, run func()) []sent
 		u.turns[instance] = turn
 	}
 	u.mu.Unlock()
+	if instance == routes {
+		u.whole.Lock()
+		defer u.whole.Unlock()
+	} else {
+		u.whole.RLock()
+		defer u.whole.RUnlock()
+	}
 	turn.Lock()
 	defer turn.Unlock()
 
