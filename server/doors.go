@@ -20,10 +20,14 @@ import (
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	usagev1 "github.com/signalbox-ai/signalbox/gen/signalbox/usage/v1"
 	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/call"
@@ -54,19 +58,39 @@ const (
 )
 
 // services are the proto services, for both doors.
-func (s *Server) services(policies call.Policies) []rest.Service {
-	chatters := map[string]providers.Chatter{}
-	for _, provider := range s.providers {
-		if chatter, ok := provider.(providers.Chatter); ok {
-			chatters[provider.Name()] = chatter
-		}
-	}
+func (s *Server) services(chain *call.Chain, policies call.Policies) []rest.Service {
+	answering := service.NewResponses(s.responsesDeps(policies))
+	s.background.Serve(answering, chain)
 	return []rest.Service{
 		{
 			Desc: &chatv1.ChatService_ServiceDesc,
-			Impl: service.NewChat(service.ChatDeps{Chatters: chatters, Meter: s.meter}),
+			Impl: service.NewChat(service.ChatDeps{
+				Chatters: having[providers.Chatter](s.providers), Keepers: having[providers.CompletionKeeper](s.providers),
+				Objects: s.objects, Meter: s.meter,
+			}),
 			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return chatv1.RegisterChatServiceHandlerClient(ctx, mux, chatv1.NewChatServiceClient(conn))
+			},
+		},
+		{
+			Desc: &responsesv1.ResponsesService_ServiceDesc,
+			Impl: answering,
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return responsesv1.RegisterResponsesServiceHandlerClient(ctx, mux, responsesv1.NewResponsesServiceClient(conn))
+			},
+		},
+		{
+			Desc: &conversationsv1.ConversationsService_ServiceDesc,
+			Impl: service.NewConversations(service.ConversationsDeps{Keepers: having[providers.ConversationKeeper](s.providers), Objects: s.objects}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return conversationsv1.RegisterConversationsServiceHandlerClient(ctx, mux, conversationsv1.NewConversationsServiceClient(conn))
+			},
+		},
+		{
+			Desc: &embeddingsv1.EmbeddingsService_ServiceDesc,
+			Impl: service.NewEmbeddings(service.EmbeddingsDeps{Embedders: having[providers.Embedder](s.providers), Meter: s.meter}),
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return embeddingsv1.RegisterEmbeddingsServiceHandlerClient(ctx, mux, embeddingsv1.NewEmbeddingsServiceClient(conn))
 			},
 		},
 		{
@@ -93,15 +117,71 @@ func (s *Server) services(policies call.Policies) []rest.Service {
 	}
 }
 
-// meter tells a provider's usage object apart into classes. One that cannot be read
-// leaves usage unknown.
-func (s *Server) meter(usageJSON string) *usagev1.TokenUsage {
-	reported := &chatv1.CompletionUsage{}
-	if err := codec.DecodeCompletionUsage(usageJSON, reported, wire.Limits{}); err != nil {
+// responsesDeps is what responses are made with. A provider without them has them over
+// its chat completions.
+func (s *Server) responsesDeps(policies call.Policies) service.ResponsesDeps {
+	deps := service.ResponsesDeps{
+		Responders:      having[providers.Responder](s.providers),
+		ResponseKeepers: having[providers.ResponseKeeper](s.providers),
+		TokenCounters:   having[providers.TokenCounter](s.providers),
+		Compactors:      having[providers.Compactor](s.providers),
+		Objects:         s.objects,
+		Meter:           s.meter,
+		Limits:          s.limits,
+	}
+	for name, chatter := range having[providers.Chatter](s.providers) {
+		emulator := responses.Over(chatter)
+		if deps.Responders[name] == nil {
+			deps.Responders[name] = emulator
+		}
+		if deps.Compactors[name] == nil {
+			deps.Compactors[name] = emulator
+		}
+	}
+	s.background = service.NewBackground(service.BackgroundDeps{
+		Objects: s.objects, Enqueue: s.enqueue, Principal: s.auth.Principal, Policies: policies,
+	})
+	deps.Background = s.background
+	return deps
+}
+
+// having are the provider instances that have an ability, by name.
+func having[A any](all []providers.Provider) map[string]A {
+	able := map[string]A{}
+	for _, provider := range all {
+		if a, ok := provider.(A); ok {
+			able[provider.Name()] = a
+		}
+	}
+	return able
+}
+
+// meter tells a provider's usage apart into classes. One that cannot be read leaves it
+// unknown.
+func (s *Server) meter(x *providers.Exchange) *usagev1.TokenUsage {
+	if x.Usage != nil {
+		return usage.OfCompletion(x.Usage)
+	}
+	var counted *usagev1.TokenUsage
+	var err error
+	if _, ofResponse := wire.Member(x.UsageJSON, "input_tokens"); ofResponse {
+		reported := &responsesv1.ResponseUsage{}
+		err = codec.DecodeResponseUsage(x.UsageJSON, reported, wire.Limits{})
+		counted = usage.OfResponse(reported)
+	} else if _, ofCompletion := wire.Member(x.UsageJSON, "completion_tokens"); ofCompletion {
+		reported := &chatv1.CompletionUsage{}
+		err = codec.DecodeCompletionUsage(x.UsageJSON, reported, wire.Limits{})
+		counted = usage.OfCompletion(reported)
+	} else {
+		reported := &embeddingsv1.EmbeddingUsage{}
+		err = codec.DecodeEmbeddingUsage(x.UsageJSON, reported, wire.Limits{})
+		counted = usage.OfEmbeddings(reported)
+	}
+	if err != nil {
 		s.params.Log.Warn("a provider's usage cannot be read", "error", err)
 		return nil
 	}
-	return usage.OfCompletion(reported)
+	return counted
 }
 
 // listen opens both listeners.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
-	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/audit"
@@ -40,8 +40,8 @@ func (s *Server) openAudit(ctx context.Context) error {
 
 // encodeBody writes a request as a client sends it, a reply as it is answered.
 func encodeBody(b []byte, message proto.Message) ([]byte, error) {
-	if params, ok := message.(*chatv1.ChatCompletionParams); ok {
-		return codec.AppendChatCompletionParams(b, params, wire.Request), nil
+	if _, ok := message.(params); ok && strings.HasSuffix(string(message.ProtoReflect().Descriptor().Name()), "Params") {
+		return codec.Append(b, message, wire.Request)
 	}
 	return codec.Append(b, message, wire.Reply)
 }

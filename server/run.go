@@ -27,6 +27,10 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.certs != nil {
 		rooms.Go(func() error { return s.certs.Run(workCtx) })
 	}
+	rooms.Go(func() error { return s.meetStore(workCtx) })
+	jobsCtx, stopJobs := context.WithCancel(workCtx)
+	defer stopJobs()
+	rooms.Go(func() error { return s.jobs.Run(jobsCtx) })
 	doors, doorsCtx := errgroup.WithContext(workCtx)
 	doors.Go(func() error { return s.serveHTTP() })
 	doors.Go(func() error {
@@ -40,6 +44,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-doorsCtx.Done(): // a room or a door failed
 	}
+	stopJobs() // what they have not finished, another process begins anew
 	s.drain(ctx)
 	err := doors.Wait()
 	stopWork()

@@ -11,18 +11,26 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/server/audit"
 	"github.com/signalbox-ai/signalbox/server/auth"
@@ -31,8 +39,12 @@ import (
 	"github.com/signalbox-ai/signalbox/server/catalog"
 	"github.com/signalbox-ai/signalbox/server/certs"
 	"github.com/signalbox-ai/signalbox/server/config"
+	"github.com/signalbox-ai/signalbox/server/jobs"
+	"github.com/signalbox-ai/signalbox/server/objectid"
+	"github.com/signalbox-ai/signalbox/server/objects"
 	"github.com/signalbox-ai/signalbox/server/plan"
-	"github.com/signalbox-ai/signalbox/server/storage"
+	"github.com/signalbox-ai/signalbox/server/service"
+	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
 	"github.com/signalbox-ai/signalbox/server/telemetry"
 )
 
@@ -55,20 +67,25 @@ type Params struct {
 
 // Server is an assembled gateway. Run serves; Close, after it, lets everything go.
 type Server struct {
-	params    Params
-	limits    wire.Limits
-	buffers   *buffers.Pool
-	providers []providers.Provider
-	catalog   *catalog.Catalog
-	store     storage.AuditLog
-	audit     *audit.Log
-	auth      *auth.Auth
-	planner   *plan.Planner
-	telemetry *telemetry.Telemetry
-	certs     *certs.Files // nil: plain text
-	gate      *gate
-	ready     *readiness
-	extra     []call.Step
+	params     Params
+	limits     wire.Limits
+	buffers    *buffers.Pool
+	providers  []providers.Provider
+	catalog    *catalog.Catalog
+	store      *sqldb.DB
+	objects    *objects.Keeper
+	jobs       *jobs.Jobs
+	jobsHandle sqldb.Handle
+	keyring    *objectid.Keyring // nil: it has met the store
+	background *service.Background
+	audit      *audit.Log
+	auth       *auth.Auth
+	planner    *plan.Planner
+	telemetry  *telemetry.Telemetry
+	certs      *certs.Files // nil: plain text
+	gate       *gate
+	ready      *readiness
+	extra      []call.Step
 
 	// calls ends when the calls that still run must; its cause tells them why.
 	calls    context.Context //nolint:containedctx // of the whole server
@@ -94,7 +111,7 @@ func New(ctx context.Context, params Params) (_ *Server, err error) {
 	server := params.Config.Message.GetServer()
 	s.limits = wire.Limits{MaxDepth: int(server.GetMaxJsonDepth()), MaxBytes: server.GetMaxBodyBytes()}
 	for _, open := range []func(context.Context) error{
-		s.openTelemetry, s.openCerts, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openPlanner, s.openDoors,
+		s.openTelemetry, s.openCerts, s.openProviders, s.openCatalog, s.openAuth, s.openAudit, s.openObjects, s.openPlanner, s.openDoors,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -192,32 +209,82 @@ func (s *Server) openAuth(context.Context) (err error) {
 
 func (s *Server) openPlanner(context.Context) error {
 	instances := map[string]plan.Instance{}
+	var order []string
 	for i, provider := range s.providers {
-		cfg := s.params.Config.Message.GetProviders()[i]
-		typ, err := typeOf(s.params.Types, provider.Type())
+		instance, err := s.instance(provider, s.params.Config.Message.GetProviders()[i])
 		if err != nil {
 			return err
 		}
-		_, chats := provider.(providers.Chatter)
-		instance := plan.Instance{Chats: chats, SameDialect: typ.Dialect == providers.DialectOpenAI, StreamUsage: cfg.GetStreamUsage()}
-		if lossy, ok := provider.(providers.Lossy); ok {
-			instance.Losses = lossy.Losses
-		}
 		instances[provider.Name()] = instance
+		order = append(order, provider.Name())
 	}
 	s.planner = plan.New(plan.Params{
 		Catalog:      s.catalog,
 		Instances:    instances,
+		Order:        order,
+		Objects:      s.objects,
 		Upstream:     s.params.Config.Message.GetUpstream(),
 		ConfigDigest: s.params.Config.Digest,
 	})
 	return nil
 }
 
+// instance is what a plan must know of a provider.
+func (s *Server) instance(provider providers.Provider, cfg *configv1.Provider) (plan.Instance, error) {
+	typ, err := typeOf(s.params.Types, provider.Type())
+	if err != nil {
+		return plan.Instance{}, err
+	}
+	return plan.Instance{
+		Type:               provider.Type(),
+		Chats:              is[providers.Chatter](provider),
+		Responds:           is[providers.Responder](provider),
+		Counts:             is[providers.TokenCounter](provider),
+		Compacts:           is[providers.Compactor](provider),
+		Embeds:             is[providers.Embedder](provider),
+		KeepsResponses:     is[providers.ResponseKeeper](provider),
+		KeepsConversations: is[providers.ConversationKeeper](provider),
+		KeepsCompletions:   is[providers.CompletionKeeper](provider),
+		SameDialect:        typ.Dialect == providers.DialectOpenAI,
+		StreamUsage:        cfg.GetStreamUsage(),
+		Losses:             losses(provider),
+	}, nil
+}
+
+// is says whether a provider has an ability.
+func is[A any](provider providers.Provider) bool {
+	_, ok := provider.(A)
+	return ok
+}
+
+// losses tells what a provider loses of a request, and what is lost before it where the
+// gateway does in its stead what is asked.
+func losses(provider providers.Provider) func(proto.Message, *planv1.Target) []*commonv1.Loss {
+	lossy, _ := provider.(providers.Lossy)
+	return func(request proto.Message, target *planv1.Target) []*commonv1.Loss {
+		params, ofResponse := request.(*responsesv1.ResponseParams)
+		switch {
+		case ofResponse && target.GetEmulated():
+			return responses.Losses(params, target, lossy)
+		case lossy == nil:
+			return nil
+		case target.GetEmulated(): // the gateway keeps the completion with its labels
+			return slices.DeleteFunc(lossy.Losses(request, target), func(l *commonv1.Loss) bool {
+				return l.GetField() == "store" || l.GetField() == "metadata"
+			})
+		default:
+			return lossy.Losses(request, target)
+		}
+	}
+}
+
 // files describe the services that are served.
 func files() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		chatv1.File_signalbox_chat_v1_chat_service_proto,
+		responsesv1.File_signalbox_responses_v1_responses_service_proto,
+		conversationsv1.File_signalbox_conversations_v1_conversations_service_proto,
+		embeddingsv1.File_signalbox_embeddings_v1_embeddings_service_proto,
 		modelsv1.File_signalbox_models_v1_models_service_proto,
 		planv1.File_signalbox_plan_v1_plan_service_proto,
 		auditv1.File_signalbox_audit_v1_audit_service_proto,
@@ -240,7 +307,7 @@ func (s *Server) openDoors(ctx context.Context) error {
 	s.ready = &readiness{catalog: s.catalog, grpc: healthServer}
 	s.ready.update() // the health server begins with SERVING
 	s.calls, s.endCalls = context.WithCancelCause(context.Background())
-	services := s.services(policies)
+	services := s.services(chain, policies)
 	if s.lanes, err = s.listen(ctx); err != nil {
 		return err
 	}
@@ -271,6 +338,7 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.audit != nil {
 		errs = append(errs, s.audit.Close())
 	}
+	errs = append(errs, s.jobsHandle.Close())
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}

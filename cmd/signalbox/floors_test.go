@@ -31,8 +31,8 @@ var (
 		{"cmd"},
 	}}
 	server = house{dir: "server", rows: [][]string{
-		{"buffers", "call", "config", "objectid", "storage"},                         // vocabulary
-		{"audit", "auth", "catalog", "certs", "storage/sqldb", "telemetry", "usage"}, // departments
+		{"buffers", "call", "config", "objectid", "storage"},                                            // vocabulary
+		{"audit", "auth", "catalog", "certs", "jobs", "objects", "storage/sqldb", "telemetry", "usage"}, // departments
 		{"plan"},                              // combinations
 		{"service", "rest"},                   // surface
 		{"."},                                 // assembly

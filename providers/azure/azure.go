@@ -17,6 +17,10 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Fields:    fields,
 	Replies:   openai.Replies{Mend: true},
 	Site:      site,
+
+	Embeddings:  openai.Embeddings,
+	Responses:   openai.AllResponses,
+	Completions: true,
 })
 
 // site is where a resource has its deployments: at URLs without versions, where the

@@ -11,4 +11,7 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Keyless: true,
 	NoDone:  true,
 	Replies: openai.Replies{Mend: true},
+
+	Embeddings: openai.Embeddings,
+	Vectors:    openai.AskedVectors,
 })

@@ -17,6 +17,9 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	BaseURL: "https://api.mistral.ai/v1",
 	Fields:  fields,
 	Replies: openai.Replies{Mend: true, UsageWithChoices: true, Failures: map[string]int{"error": 502}},
+
+	Embeddings: openai.Embeddings,
+	Vectors:    openai.PlainVectors,
 })
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table

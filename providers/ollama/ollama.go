@@ -3,7 +3,10 @@
 package ollama
 
 import (
+	"cmp"
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	"slices"
+	"strings"
 
 	"github.com/signalbox-ai/signalbox/providers/openai"
 )
@@ -11,11 +14,25 @@ import (
 // Type is Ollama.
 var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row of builtin's table
 	Name:    "ollama",
-	BaseURL: "http://localhost:11434/v1",
+	BaseURL: baseURL,
 	Keyless: true,
 	Fields:  fields,
 	Replies: openai.Replies{Mend: true, NewIDs: true},
+	Site:    site,
+
+	Embeddings: embeddings,
 })
+
+const baseURL = "http://localhost:11434/v1"
+
+// site takes the base URL apart: below its root there is Ollama's native API, too.
+func site(c *configv1.Provider) openai.Site {
+	base := strings.TrimRight(cmp.Or(c.GetBaseUrl(), baseURL), "/")
+	if root, versioned := strings.CutSuffix(base, "/v1"); versioned {
+		return openai.Site{BaseURL: root, Path: []string{"v1"}}
+	}
+	return openai.Site{BaseURL: base}
+}
 
 // native is why members of its own API are not sent.
 const native = "Ollama reads it in its native API alone."

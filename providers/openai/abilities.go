@@ -18,47 +18,47 @@ const (
 
 // withAbilities is the provider with what it can beside chat completions. An ability
 // that it has not is no method of it.
-func withAbilities(o *Provider, vectors bool, responses Responses, completions bool) providers.Provider {
+func withAbilities(o *Provider, vectors providers.Embedder, responses Responses, completions bool) providers.Provider {
 	switch {
-	case responses == AllResponses && completions:
+	case responses == AllResponses && completions && vectors != nil:
 		return struct {
 			*Provider
-			embedder
+			providers.Embedder
 			responder
 			responseKeeper
 			counter
 			conversationKeeper
 			completionKeeper
-		}{o, embedder{o}, responder{o}, responseKeeper{o}, counter{o}, conversationKeeper{o}, completionKeeper{o}}
-	case responses == StoredResponses && vectors:
+		}{o, vectors, responder{o}, responseKeeper{o}, counter{o}, conversationKeeper{o}, completionKeeper{o}}
+	case responses >= StoredResponses && vectors != nil:
 		return struct {
 			*Provider
-			embedder
+			providers.Embedder
 			responder
 			responseKeeper
-		}{o, embedder{o}, responder{o}, responseKeeper{o}}
-	case responses == StoredResponses || responses == AllResponses:
+		}{o, vectors, responder{o}, responseKeeper{o}}
+	case responses >= StoredResponses:
 		return struct {
 			*Provider
 			responder
 			responseKeeper
 		}{o, responder{o}, responseKeeper{o}}
-	case responses == StatelessResponses && vectors:
+	case responses == StatelessResponses && vectors != nil:
 		return struct {
 			*Provider
-			embedder
+			providers.Embedder
 			responder
-		}{o, embedder{o}, responder{o}}
+		}{o, vectors, responder{o}}
 	case responses == StatelessResponses:
 		return struct {
 			*Provider
 			responder
 		}{o, responder{o}}
-	case vectors:
+	case vectors != nil:
 		return struct {
 			*Provider
-			embedder
-		}{o, embedder{o}}
+			providers.Embedder
+		}{o, vectors}
 	default:
 		return o
 	}

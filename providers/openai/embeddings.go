@@ -10,6 +10,22 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
 
+// Vectors is how a provider is asked for vectors.
+type Vectors uint8
+
+const (
+	// PackedVectors come in base64, whatever the caller gets: a quarter of the bytes, and
+	// no decimals to read.
+	PackedVectors Vectors = iota
+	// AskedVectors come as the caller asks for them: not everybody knows base64.
+	AskedVectors
+	// PlainVectors come as numbers: the provider refuses to be asked.
+	PlainVectors
+)
+
+// Embeddings are those of OpenAI's dialect.
+func Embeddings(o *Provider) (providers.Embedder, error) { return embedder{o}, nil }
+
 // embedder turns texts into vectors.
 type embedder struct{ o *Provider }
 
@@ -18,16 +34,16 @@ var _ providers.Embedder = embedder{}
 // errNoVectors says that a reply is an object, and no list of vectors.
 var errNoVectors = errors.New("openai: embeddings without a vector")
 
-// Embed implements providers.Embedder. Vectors travel in base64, whatever the caller
-// gets: a quarter of the bytes, and no decimals to read.
+// Embed implements providers.Embedder.
 func (e embedder) Embed(ctx context.Context, c *providers.EmbedCall) (*embeddingsv1.EmbeddingList, error) {
 	p := codec.ShallowCopyEmbeddingParams(c.Params)
 	p.Model = e.o.site.name(c.Target.GetModel())
-	p.ExtraJson = without(without(p.ExtraJson, "model"), "encoding_format")
-	p.EncodingFormat = nil
-	if !e.o.quirks.FloatVectors {
-		form := "base64"
-		p.EncodingFormat = &form
+	p.ExtraJson = without(p.ExtraJson, "model")
+	switch e.o.quirks.Vectors {
+	case PackedVectors:
+		p.EncodingFormat = new("base64")
+	case PlainVectors:
+		p.EncodingFormat = nil
 	}
 	place := e.o.embeddings
 	if e.o.site.byModel() {

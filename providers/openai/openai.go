@@ -18,7 +18,7 @@ var Type = Compatible(Quirks{ //nolint:gochecknoglobals // a row of builtin's ta
 	Name:    "openai",
 	BaseURL: "https://api.openai.com/v1",
 
-	Embeddings:  true,
+	Embeddings:  Embeddings,
 	Responses:   AllResponses,
 	Completions: true,
 })
@@ -45,10 +45,10 @@ type Quirks struct {
 	// NoDone says that its streams may end without [DONE]: they are complete when
 	// every choice has its finish reason.
 	NoDone bool
-	// Embeddings says that it turns texts into vectors.
-	Embeddings bool
-	// FloatVectors says that it does not know base64.
-	FloatVectors bool
+	// Embeddings makes what turns texts into vectors. Nil: nothing does.
+	Embeddings func(*Provider) (providers.Embedder, error)
+	// Vectors is how it is asked for vectors.
+	Vectors Vectors
 	// Responses is how much it has of OpenAI's responses.
 	Responses Responses
 	// SparseEvents says that its streamed responses leave out that a part is added.
@@ -141,7 +141,13 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	} else if native != nil && responses == NoResponses {
 		responses = StatelessResponses
 	}
-	return withAbilities(o, q.Embeddings, responses, q.Completions), nil
+	var vectors providers.Embedder
+	if q.Embeddings != nil {
+		if vectors, err = q.Embeddings(o); err != nil {
+			return nil, err
+		}
+	}
+	return withAbilities(o, vectors, responses, q.Completions), nil
 }
 
 // settleRules makes the rules of the type and of model cards ready.
@@ -167,6 +173,9 @@ func authorize(q Quirks, key string) func(http.Header) {
 	}
 	return func(h http.Header) { h[name] = values }
 }
+
+// Upstream is the way to the instance, for what a type has beside OpenAI's dialect.
+func (o *Provider) Upstream() *upstream.Client { return o.client }
 
 // Name implements providers.Provider.
 func (o *Provider) Name() string { return o.name }

@@ -15,6 +15,8 @@ type ask struct {
 	id     string
 	prompt int // tokens
 	last   string
+	// mute hides what is thought; thinks has a model think that would not.
+	mute, thinks bool
 }
 
 // newAsk reads a checked request.

@@ -7,7 +7,7 @@ import (
 
 // chosenCalls returns the tools that a choice calls. forced says that the request
 // names the one to call.
-func chosenCalls(a *ask, i int) (calls []toolCall, forced bool) {
+func (x *exchange) chosenCalls(a *ask, i int) (calls []toolCall, forced bool) {
 	tools := a.root.get("tools").items()
 	choice := a.root.get("tool_choice")
 	switch {
@@ -20,17 +20,17 @@ func chosenCalls(a *ask, i int) (calls []toolCall, forced bool) {
 		tools = tools[:min(2, len(tools))]
 	case choice.get("type").str() == "allowed_tools":
 		allowed := choice.get("allowed_tools")
-		tools = named(tools, toolName(first(allowed.get("tools").items())))
+		tools = ofName(tools, toolName(first(allowed.get("tools").items())))
 		if allowed.get("mode").str() == "auto" {
 			tools = mentioned(a, tools)
 		}
 	case choice.get("type").str() == "function" || choice.get("type").str() == "custom":
-		tools, forced = named(tools, toolName(choice)), true
+		tools, forced = ofName(tools, toolName(choice)), true
 	default:
 		tools = mentioned(a, tools)
 	}
 	for k, t := range tools {
-		calls = append(calls, callOf(t, "call_"+digest(a.id, strconv.Itoa(i), strconv.Itoa(k))[:24]))
+		calls = append(calls, callOf(t, x.up.profile.voice.callID(digest(a.id, strconv.Itoa(i), strconv.Itoa(k)))))
 	}
 	return calls, forced
 }
@@ -50,8 +50,8 @@ func mentioned(a *ask, tools []*node) []*node {
 	return nil
 }
 
-// named returns the tool of a name.
-func named(tools []*node, name string) []*node {
+// ofName returns the tool of a name.
+func ofName(tools []*node, name string) []*node {
 	for _, t := range tools {
 		if toolName(t) == name {
 			return []*node{t}
@@ -71,33 +71,23 @@ func toolName(t *node) string {
 // callOf calls a tool with what its schema demands.
 func callOf(t *node, id string) toolCall {
 	if t.get("type").str() == "custom" {
-		return toolCall{ID: id, Type: "custom", Custom: &custom{Name: toolName(t), Input: "print(1)"}}
+		return toolCall{id: id, typ: "custom", name: toolName(t), arguments: "print(1)"}
 	}
-	return toolCall{ID: id, Type: "function", Function: &function{
-		Name: toolName(t), Arguments: instance(t.get("function").get("parameters")),
-	}}
+	return toolCall{id: id, typ: "function", name: toolName(t), arguments: instance(t.get("function").get("parameters"))}
 }
 
 // chosenFunction returns the call of a deprecated function.
-func chosenFunction(a *ask) *function {
+func chosenFunction(a *ask) *toolCall {
 	functions := a.root.get("functions").items()
 	name := a.root.get("function_call").get("name").str()
 	for _, f := range functions {
 		own := f.get("name").str()
 		auto := a.root.get("function_call").str() != "none" && strings.Contains(a.last, own)
 		if own == name || name == "" && auto {
-			return &function{Name: own, Arguments: instance(f.get("parameters"))}
+			return &toolCall{name: own, arguments: instance(f.get("parameters"))}
 		}
 	}
 	return nil
-}
-
-// arguments is the text that a call carries.
-func arguments(c toolCall) string {
-	if c.Custom != nil {
-		return c.Custom.Input
-	}
-	return c.Function.Arguments
 }
 
 // first returns the first of the nodes, or nil.

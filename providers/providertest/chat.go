@@ -1,35 +1,65 @@
 package providertest
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 // chat answers a chat completion. have says that a script was queued for it, so
 // that markers count no more.
 func (x *exchange) chat(body []byte, have bool) answer {
+	root, e := x.asked(body, have)
+	if e != nil {
+		return x.refuse(e)
+	}
+	model, e := x.check(root)
+	if e != nil {
+		return x.refuse(e)
+	}
+	a := newAsk(root.without(x.up.profile.ignores...), body, model)
+	if x.up.profile.serves[serveKept] && a.root.get("store").is() {
+		a.id = x.up.store.seed(x.rec.Credential, body, true)
+	}
+	if show := x.up.profile.thinking; show != nil {
+		a.mute, a.thinks = show(root)
+	}
+	return x.scripted(func() answer {
+		said := x.compose(a)
+		x.keepCompletion(a, said)
+		if a.stream {
+			return x.chunks(x.events(a, said))
+		}
+		return x.value(x.reply(a, said))
+	})
+}
+
+// chunks is a stream of chunks as the provider frames and breaks it.
+func (x *exchange) chunks(chunks []*node) answer {
+	data := make([][]byte, len(chunks))
+	for i, c := range chunks {
+		data[i] = c.compact()
+	}
+	a := chunksAnswer(data)
+	v := x.up.profile.voice
+	a.events[0].before = v.comments
+	if v.failing != nil {
+		a.failing = func(e *APIError, _ int) (out []event) {
+			for _, d := range v.failing(e, chunks[0]) {
+				out = append(out, event{data: d})
+			}
+			return out
+		}
+	}
+	return a
+}
+
+// asked reads the JSON of a request, and takes the script that it names.
+func (x *exchange) asked(body []byte, have bool) (*node, *APIError) {
 	root, e := x.parseBody(body)
 	if e != nil {
-		return errorAnswer(e)
+		return nil, e
 	}
 	x.up.records.update(x.rec, func(r *Request) {
 		r.Model, r.Stream = root.get("model").str(), root.get("stream").is()
 	})
-	if e := x.marked(root, have); e != nil {
-		return errorAnswer(e)
-	}
-	model, e := x.up.check(root)
-	if e != nil {
-		return errorAnswer(e)
-	}
-	a := newAsk(root, body, model)
-	return x.scripted(func() answer {
-		said := x.compose(a)
-		if a.stream {
-			return streamAnswer(x.events(a, said))
-		}
-		return jsonAnswer(http.StatusOK, indented(x.reply(a, said)))
-	})
+	return root, x.marked(root, have)
 }
 
 // parseBody reads the JSON of a request.

@@ -4,13 +4,20 @@ import (
 	"strings"
 )
 
-// check judges a request as OpenAI would, and returns the model's name for the
-// reply.
-func (u *Upstream) check(root *node) (string, *APIError) {
-	if e := u.shape(&judge{lenient: u.params.AcceptUnknown}, "", root); e != nil {
+// sense judges what the shape of a request does not show.
+type sense func(x *exchange, root *node, model string) *APIError
+
+// check judges a request for a completion as the provider would, and returns the
+// model's name for the reply.
+func (x *exchange) check(root *node) (string, *APIError) {
+	u := x.up
+	if e := u.shape(&judge{lenient: u.lenient()}, "", root); e != nil {
 		return "", e
 	}
 	id := root.get("model").str()
+	if x.deployment != "" {
+		id = x.deployment
+	}
 	if id == "" {
 		return "", refuse("model", "missing_required_parameter", "You must provide a model.")
 	}
@@ -18,19 +25,19 @@ func (u *Upstream) check(root *node) (string, *APIError) {
 	if !ok {
 		return "", noModel(id)
 	}
-	for _, sense := range []func(*node) *APIError{checkTurns, checkTools, checkTogether} {
-		if e := sense(root); e != nil {
+	for _, judges := range u.profile.senses {
+		if e := judges(x, root, model); e != nil {
 			return "", e
 		}
-	}
-	if e := checkModel(root, model); e != nil {
-		return "", e
 	}
 	return model, nil
 }
 
+// lenient says whether members that are not known are taken.
+func (u *Upstream) lenient() bool { return u.params.AcceptUnknown || u.profile.lenient }
+
 // checkTogether judges members that need or exclude each other.
-func checkTogether(root *node) *APIError {
+func checkTogether(_ *exchange, root *node, _ string) *APIError {
 	switch {
 	case root.get("stream_options").set() && !root.get("stream").is():
 		return refuse("stream_options", "", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
@@ -57,7 +64,12 @@ func mentionsJSON(root *node) bool {
 }
 
 // checkModel judges what only some models take.
-func checkModel(root *node, model string) *APIError {
+func checkModel(_ *exchange, root *node, model string) *APIError {
+	if strings.HasPrefix(model, "text-embedding") {
+		e := noModel(model)
+		e.Code, e.Param, e.Message = "", "model", "The model '"+model+"' does not chat."
+		return e
+	}
 	if reasons(model) {
 		return checkReasoning(root)
 	}

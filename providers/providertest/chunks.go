@@ -1,142 +1,216 @@
 package providertest
 
-import (
-	"encoding/base64"
-	"encoding/json"
-)
+import "encoding/base64"
 
 // streamer spells choices as chunks.
 type streamer struct {
-	a      *ask
-	script *Script
-	out    [][]byte
+	x     *exchange
+	a     *ask
+	v     *voice
+	usage *node
+	// opened are the choices that have their role.
+	opened map[int]bool
+	out    []*node
 }
 
 // events returns the data of all chunks of a stream, without [DONE].
-func (x *exchange) events(a *ask, said []spoken) [][]byte {
-	s := &streamer{a: a, script: &x.script}
-	for i, c := range said {
-		s.open(i, c)
+func (x *exchange) events(a *ask, said []spoken) []*node {
+	s := &streamer{x: x, a: a, v: x.up.profile.voice, opened: map[int]bool{}}
+	if !x.script.NoUsage {
+		s.usage = s.v.usage(counted(a, said))
 	}
-	for at, more := 0, true; more; at++ { // choices take turns
-		more = false
-		for i, c := range said {
-			if at < len(c.pieces) {
-				s.piece(i, c, c.pieces[at])
-				more = true
-			}
-		}
+	if s.v.leading != nil {
+		s.out = append(s.out, s.v.leading())
 	}
-	for i, c := range said {
-		s.calls(i, c)
+	for i := range said {
+		s.open(i, &said[i])
+	}
+	s.turns(said, func(c *spoken) []string { return c.reasoning }, s.reason)
+	s.turns(said, func(c *spoken) []string { return c.pieces }, s.piece)
+	for i := range said {
+		s.calls(i, &said[i])
 	}
 	if x.script.NoFinish {
 		return s.out
 	}
-	for i, c := range said {
-		if !x.script.NoFinishButDone {
-			s.chunk([]chunkChoice{{Index: i, Logprobs: s.noLogprobs(), FinishReason: &c.finish}}, nil)
-		}
+	for i := range said {
+		s.finish(i, &said[i], i == len(said)-1)
 	}
-	if a.usage && !x.script.NoUsage {
-		u, _ := marshal(x.usage(a, said)) // no value of it can fail
-		s.chunk([]chunkChoice{}, u)
+	if s.v.usagePlace == ownChunk && a.usage && s.usage != nil {
+		s.chunk(nil, moment{usage: s.usage, last: true})
 	}
 	return s.out
 }
 
+// turns has choices say their pieces in turns.
+func (s *streamer) turns(said []spoken, of func(*spoken) []string, say func(int, *spoken, string)) {
+	for at, more := 0, true; more; at++ {
+		more = false
+		for i := range said {
+			if pieces := of(&said[i]); at < len(pieces) {
+				say(i, &said[i], pieces[at])
+				more = true
+			}
+		}
+	}
+}
+
 // open writes the first chunk of a choice, which has the role.
-func (s *streamer) open(i int, c spoken) {
-	d := delta{Role: "assistant", Content: quoted(""), Refusal: json.RawMessage(null)}
+func (s *streamer) open(i int, c *spoken) {
+	if s.v.lateRole || s.v.reasoning == "content" && len(c.reasoning) > 0 {
+		return
+	}
+	d := obj("content", "", "refusal", nil)
 	switch {
 	case c.refusal:
-		d.Content, d.Refusal = json.RawMessage(null), quoted("")
+		d = obj("content", nil, "refusal", "")
 	case c.legacy != nil:
-		d.Content, d.FunctionCall = json.RawMessage(null), &function{Name: c.legacy.Name}
-	case len(c.calls) > 0:
-		d.Content = json.RawMessage(null)
-		if len(c.calls) == 1 {
-			d.ToolCalls = []toolCall{opening(0, c.calls[0])}
+		d = obj("content", nil, "refusal", nil, "function_call", obj("name", c.legacy.name, "arguments", ""))
+	case len(c.calls) > 0 && s.v.wordless != wordlessEmpty && !s.v.callEnds:
+		d = obj("content", nil, "refusal", nil)
+		if len(c.calls) == 1 && !s.v.wholeCall {
+			d.put("tool_calls", list(s.opening(0, c.calls[0])))
 		}
 	case wantsAudio(s.a):
-		d.Content, d.Audio = nil, &audio{ID: spokenAudio(s.a, "").ID}
+		d = obj("refusal", nil, "audio", obj("id", spokenAudio(s.a, "").get("id")))
 	}
-	s.chunk([]chunkChoice{{Index: i, Delta: d, Logprobs: s.logprobs(c, nil)}}, nil)
+	if s.v.bothTexts && len(c.reasoning) > 0 {
+		d.put("content", nil)
+		d.put("reasoning_content", "")
+	}
+	s.say(i, c, d, s.logprobs(c), moment{first: true})
+}
+
+// reason writes a token of the reasoning.
+func (s *streamer) reason(i int, c *spoken, text string) {
+	d := obj()
+	if s.v.bothTexts {
+		d.put("content", nil)
+	}
+	s.v.think(d, text, false)
+	s.say(i, c, d, nil, moment{})
 }
 
 // piece writes a token.
-func (s *streamer) piece(i int, c spoken, text string) {
-	d := delta{Content: quoted(text)}
+func (s *streamer) piece(i int, c *spoken, text string) {
+	d := obj("content", text)
 	switch {
 	case c.refusal:
-		d = delta{Refusal: quoted(text)}
+		d = obj("refusal", text)
 	case wantsAudio(s.a):
-		d = delta{Audio: &audio{Data: base64.StdEncoding.EncodeToString([]byte(text)), Transcript: text}}
+		d = obj("audio", obj("data", base64.StdEncoding.EncodeToString([]byte(text)), "transcript", text))
+	case s.v.reasoning == "content" && len(c.reasoning) > 0:
+		d = obj("content", list(obj("type", "text", "text", text)))
+	case s.v.bothTexts && len(c.reasoning) > 0:
+		d.put("reasoning_content", nil)
 	}
-	s.chunk([]chunkChoice{{Index: i, Delta: d, Logprobs: s.logprobs(c, []string{text})}}, nil)
+	s.say(i, c, d, s.logprobs(c, text), moment{})
 }
 
 // calls writes the arguments of a choice's calls. Several calls begin with a chunk
 // of their own.
-func (s *streamer) calls(i int, c spoken) {
+func (s *streamer) calls(i int, c *spoken) {
 	if c.legacy != nil {
-		for _, p := range pieces(c.legacy.Arguments, 6) {
-			s.chunk([]chunkChoice{{Index: i, Delta: delta{FunctionCall: &function{Arguments: p}}, Logprobs: s.noLogprobs()}}, nil)
+		for _, p := range pieces(c.legacy.arguments, 6) {
+			s.say(i, c, obj("function_call", obj("arguments", p)), nil, moment{})
 		}
 	}
+	if s.v.callEnds { // all of them come with the finish reason
+		return
+	}
 	for k, call := range c.calls {
-		if len(c.calls) > 1 {
-			s.chunk([]chunkChoice{{Index: i, Delta: delta{ToolCalls: []toolCall{opening(k, call)}}, Logprobs: s.noLogprobs()}}, nil)
+		if s.v.wholeCall {
+			s.say(i, c, obj("tool_calls", list(call.node(k).laid(s.v.piece))), nil, moment{})
+			continue
 		}
-		for _, p := range pieces(arguments(call), 6) {
-			t := toolCall{Index: &k, Function: &function{Arguments: p}}
-			if call.Custom != nil {
-				t = toolCall{Index: &k, Custom: &custom{Input: p}}
+		if len(c.calls) > 1 || s.v.wordless == wordlessEmpty {
+			s.say(i, c, obj("tool_calls", list(s.opening(k, call))), nil, moment{})
+		}
+		for _, p := range pieces(call.arguments, 6) {
+			t := obj("index", k, "function", obj("arguments", p))
+			if call.typ == "custom" {
+				t = obj("index", k, "custom", obj("input", p))
 			}
-			s.chunk([]chunkChoice{{Index: i, Delta: delta{ToolCalls: []toolCall{t}}, Logprobs: s.noLogprobs()}}, nil)
+			s.say(i, c, obj("tool_calls", list(t)), nil, moment{})
 		}
 	}
 }
 
 // opening is the first piece of a call: all but its arguments.
-func opening(k int, call toolCall) toolCall {
-	t := toolCall{Index: &k, ID: call.ID, Type: call.Type}
-	if call.Custom != nil {
-		t.Custom = &custom{Name: call.Custom.Name}
-	} else {
-		t.Function = &function{Name: call.Function.Name}
+func (s *streamer) opening(k int, call toolCall) *node {
+	call.arguments = ""
+	return call.node(k).laid(s.v.piece)
+}
+
+// finish writes the finish reason of a choice. last says that it is the last one.
+func (s *streamer) finish(i int, c *spoken, last bool) {
+	d, m := obj(), moment{last: true}
+	if s.v.lastText {
+		d.put("content", "")
+		if s.v.bothTexts && len(c.reasoning) > 0 {
+			d.put("reasoning_content", nil)
+		}
 	}
-	return t
+	if s.v.callEnds && len(c.calls) > 0 {
+		d.put("content", nil)
+		d.put("tool_calls", s.v.calls(c.calls))
+	}
+	if last && (s.v.usagePlace == alwaysLast || s.v.usagePlace == lastChunk && s.a.usage) {
+		m.usage = s.usage
+	}
+	if !s.x.script.NoFinishButDone {
+		s.say(i, c, d, nil, m)
+	}
+}
+
+// say writes a chunk of one choice. Without logprobs it has the null that chunks
+// without tokens have.
+func (s *streamer) say(i int, c *spoken, d, probs *node, m moment) {
+	if !s.opened[i] || s.v.everyRole {
+		d.put("role", "assistant")
+	}
+	m.first = !s.opened[i]
+	s.opened[i] = true
+	if s.v.everyText && !d.has("content") {
+		d.put("content", "")
+	}
+	choice := obj("index", i, "logprobs", probs, "finish_reason", nil)
+	if m.last {
+		choice.put("finish_reason", c.finish)
+	}
+	if reasons(s.a.model) {
+		choice = choice.without("logprobs")
+	}
+	m.a, m.said, m.stream = s.a, c, true
+	s.chunk([]*node{s.v.choose(choice, d, m)}, m)
 }
 
 // chunk writes one chunk.
-func (s *streamer) chunk(choices []chunkChoice, use json.RawMessage) {
-	c := chunk{
-		ID: "chatcmpl-" + s.a.id, Object: "chat.completion.chunk", Created: modelsCreated, Model: s.a.model,
-		ServiceTier: "default", SystemFingerprint: fingerprint(s.a.model), Choices: choices, Usage: use,
+func (s *streamer) chunk(choices []*node, m moment) {
+	m.a, m.stream, m.n = s.a, true, len(s.out)
+	c := obj(
+		"id", s.v.id(s.a), "object", "chat.completion.chunk", "created", modelsCreated, "model", s.a.model,
+		"service_tier", "default", "system_fingerprint", fingerprint(s.a.model), "choices", choices,
+	)
+	if s.v.drifting {
+		c.put("created", modelsCreated+m.n/4)
 	}
-	if use == nil && s.a.usage {
-		c.Usage = json.RawMessage(null)
+	switch {
+	case m.usage != nil:
+		c.put("usage", m.usage)
+	case s.v.nullUsage && s.a.usage:
+		c.put("usage", nil)
 	}
 	if s.a.hide {
-		c.Obfuscation = padding(s.a.id, len(s.out))
+		c.put("obfuscation", padding(s.a.id, m.n))
 	}
-	b, _ := marshal(c) // no value of it can fail
-	s.out = append(s.out, b)
+	s.out = append(s.out, s.v.laid(c, s.v.chunk, m))
 }
 
 // logprobs are those of a chunk's tokens.
-func (s *streamer) logprobs(c spoken, tokens []string) json.RawMessage {
+func (s *streamer) logprobs(c *spoken, tokens ...string) *node {
 	if len(c.calls) > 0 || c.legacy != nil {
-		return s.noLogprobs()
-	}
-	return logprobsOf(s.a, c.refusal, tokens)
-}
-
-// noLogprobs is what chunks without tokens have: null, or nothing.
-func (s *streamer) noLogprobs() json.RawMessage {
-	if reasons(s.a.model) {
 		return nil
 	}
-	return json.RawMessage(null)
+	return logprobsOf(s.a, c.refusal, tokens)
 }

@@ -1,7 +1,6 @@
 package providertest
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -9,11 +8,14 @@ import (
 
 // spoken is what one choice says, before it is spelled as a message or as deltas.
 type spoken struct {
-	pieces  []string // of the text, token by token
-	refusal bool     // the text is a refusal
+	// reasoning and pieces are what is thought and what is said, token by token.
+	reasoning, pieces []string
+	// refusal says that the text is one.
+	refusal bool
 	calls   []toolCall
-	legacy  *function // the call of a deprecated `functions`
-	finish  string
+	// legacy is the call of a deprecated `functions`.
+	legacy *toolCall
+	finish string
 }
 
 // compose decides what all choices say.
@@ -21,6 +23,7 @@ func (x *exchange) compose(a *ask) []spoken {
 	out := make([]spoken, a.n)
 	for i := range out {
 		out[i] = x.say(a, i)
+		out[i].reasoning = x.thought(a)
 	}
 	return out
 }
@@ -31,7 +34,7 @@ func (x *exchange) say(a *ask, i int) spoken {
 	if s.Refusal != "" {
 		return finished(spoken{pieces: tokens(s.Refusal), refusal: true, finish: "stop"}, s)
 	}
-	if calls, forced := chosenCalls(a, i); len(calls) > 0 {
+	if calls, forced := x.chosenCalls(a, i); len(calls) > 0 {
 		finish := "tool_calls"
 		if forced { // a named tool ends with "stop", as at OpenAI
 			finish = "stop"
@@ -42,6 +45,20 @@ func (x *exchange) say(a *ask, i int) spoken {
 		return finished(spoken{legacy: f, finish: "function_call"}, s)
 	}
 	return finished(x.text(a, i), s)
+}
+
+// thought is what is thought before something is said, where the provider shows it.
+func (x *exchange) thought(a *ask) []string {
+	switch text := x.script.Reasoning; {
+	case a.mute:
+		return nil
+	case text != "":
+		return tokens(text)
+	case x.up.profile.thinks(a.model) || a.thinks:
+		return tokens("The user says: " + excerpt(a.last))
+	default:
+		return nil
+	}
 }
 
 // finished applies the script's finish reason.
@@ -136,62 +153,3 @@ func filler(n int) string {
 	const words = "all work and no play makes a dull test upstream "
 	return strings.Repeat(words, n/len(words)+1)[:n]
 }
-
-// reply spells the choices as a completion.
-func (x *exchange) reply(a *ask, said []spoken) completion {
-	c := completion{
-		ID: "chatcmpl-" + a.id, Object: "chat.completion", Created: modelsCreated, Model: a.model,
-		Usage: x.usage(a, said), ServiceTier: "default", SystemFingerprint: fingerprint(a.model),
-	}
-	for i, s := range said {
-		ch := choice{Index: i, FinishReason: &s.finish, Message: message{Role: "assistant", Annotations: []json.RawMessage{}}}
-		if x.script.NoFinish || x.script.NoFinishButDone {
-			ch.FinishReason = nil
-		}
-		text := strings.Join(s.pieces, "")
-		switch {
-		case s.refusal:
-			ch.Message.Refusal = &text
-		case len(s.calls) > 0:
-			ch.Message.ToolCalls = s.calls
-		case s.legacy != nil:
-			ch.Message.FunctionCall = s.legacy
-		case wantsAudio(a):
-			ch.Message.Audio = spokenAudio(a, text)
-		default:
-			ch.Message.Content = &text
-		}
-		ch.Logprobs = logprobsOf(a, s.refusal, s.pieces)
-		c.Choices = append(c.Choices, ch)
-	}
-	if x.script.NoUsage {
-		c.Usage = nil
-	}
-	return c
-}
-
-// usage counts.
-func (x *exchange) usage(a *ask, said []spoken) *usage {
-	u := &usage{PromptTokens: a.prompt}
-	for _, s := range said {
-		u.CompletionTokens += len(s.pieces)
-		for _, c := range s.calls {
-			u.CompletionTokens += 5 + len(tokens(arguments(c)))
-		}
-		if s.legacy != nil {
-			u.CompletionTokens += 5 + len(tokens(s.legacy.Arguments))
-		}
-	}
-	if reasons(a.model) {
-		u.Completion.ReasoningTokens = 64
-		u.CompletionTokens += 64
-	}
-	if wantsAudio(a) {
-		u.Completion.AudioTokens = u.CompletionTokens
-	}
-	u.TotalTokens = u.PromptTokens + u.CompletionTokens
-	return u
-}
-
-// fingerprint names the model's build.
-func fingerprint(model string) string { return "fp_" + digest(model)[:10] }

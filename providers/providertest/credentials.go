@@ -3,6 +3,7 @@ package providertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -10,12 +11,15 @@ import (
 // gateway's client, or tells of it.
 var expectedHeaders = []string{
 	"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Length", "Content-Type",
-	"Openai-Organization", "Openai-Project", "Traceparent", "Tracestate", "User-Agent", "X-Client-Request-Id",
+	"Traceparent", "Tracestate", "User-Agent", "X-Client-Request-Id",
 }
 
+// credentialHeaders are those that some provider takes keys in.
+var credentialHeaders = []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"}
+
 // allowedHeaders is the set of those that an upstream takes.
-func allowedHeaders(more []string) map[string]bool {
-	s := set(expectedHeaders)
+func allowedHeaders(p *profile, more []string) map[string]bool {
+	s := set(slices.Concat(expectedHeaders, p.credential, p.headers))
 	for _, h := range more {
 		if h == "*" {
 			return nil
@@ -32,12 +36,15 @@ func (x *exchange) authorize() *APIError {
 	}
 	token := x.rec.Credential
 	if token == "" {
-		return &APIError{
-			Status: http.StatusUnauthorized, Type: invalidRequest,
-			Message: "No API key was given. Send it in a header: Authorization: Bearer KEY.",
+		if x.up.keyless {
+			return nil
 		}
+		e := defaultError(http.StatusUnauthorized)
+		e.Code = ""
+		e.Message = "No API key was given. Send it in the header " + x.up.profile.credential[0] + "."
+		return e
 	}
-	if !x.up.keys[token] {
+	if !x.up.keys[token] && !x.up.keyless {
 		if len(token) > 12 {
 			token = token[:4] + strings.Repeat("*", 8) + token[len(token)-4:]
 		}
@@ -57,6 +64,8 @@ func (x *exchange) foreignHeaders() *APIError {
 	for name, values := range x.r.Header {
 		var what string
 		switch {
+		case x.rec.Credential == "" && slices.Contains(credentialHeaders, name): // a key in the wrong header, which is none
+			continue
 		case !x.up.allowed[name]:
 			what = fmt.Sprintf("the header %s must not reach a provider", name)
 		case len(values) > 1 && (name == "Authorization" || name == "Content-Type"):
@@ -65,6 +74,9 @@ func (x *exchange) foreignHeaders() *APIError {
 			continue
 		}
 		found = x.violation(what)
+	}
+	if kinds := count(x.up.profile.credential, func(name string) bool { return x.r.Header.Get(name) != "" }); kinds > 1 {
+		found = x.violation("two credentials came in two headers")
 	}
 	return found
 }

@@ -78,15 +78,19 @@ func (x *exchange) head(a answer) {
 // floodLine is the size of a line of a header flood.
 const floodLine = 1000
 
-// ownHeaders are the headers that each of OpenAI's replies has.
+// ownHeaders are the headers that each of the provider's replies has.
 func (x *exchange) ownHeaders(h http.Header) {
-	h.Set("X-Request-Id", "req_"+digest(strconv.Itoa(x.rec.N), x.rec.Connection))
-	h.Set("Openai-Version", "2020-10-01")
-	h.Set("Openai-Organization", "providertest")
-	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(x.rec.Arrived).Milliseconds(), 10))
-	h.Set("Access-Control-Expose-Headers", "X-Request-ID")
+	if name := x.up.profile.requestID; name != "" {
+		h.Set(name, "req_"+digest(strconv.Itoa(x.rec.N), x.rec.Connection))
+	}
+	for name, value := range x.up.profile.header {
+		h.Set(name, value)
+	}
 	h.Set("Set-Cookie", "__cf_bm=providertest; path=/; HttpOnly; Secure")
-	if x.r.URL.Path != chatPath {
+	if x.up.profile.openai {
+		h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(x.rec.Arrived).Milliseconds(), 10))
+	}
+	if !x.up.profile.limits || !strings.HasPrefix(x.endpoint.name, http.MethodPost) {
 		return
 	}
 	h.Set("X-Ratelimit-Limit-Requests", "10000")

@@ -27,26 +27,13 @@ type APIError struct {
 	Code string `json:"code"`
 }
 
-// MarshalJSON writes empty members as null.
-func (e *APIError) MarshalJSON() ([]byte, error) {
-	return marshal(struct {
-		Message string  `json:"message"`
-		Type    string  `json:"type"`
-		Param   *string `json:"param"`
-		Code    *string `json:"code"`
-	}{e.Message, e.Type, orNull(e.Param), orNull(e.Code)})
-}
-
-// envelope is the body of an error's reply, laid out as OpenAI does.
-func (e *APIError) envelope() []byte {
-	return indented(map[string]*APIError{"error": e})
+// node is the error with OpenAI's members; empty ones are null.
+func (e *APIError) node() *node {
+	return obj("message", e.Message, "type", e.Type, "param", orNull(e.Param), "code", orNull(e.Code))
 }
 
 // event is the error as the data of a stream's event.
-func (e *APIError) event() []byte {
-	b, _ := marshal(map[string]*APIError{"error": e}) // no value of it can fail
-	return b
-}
+func (e *APIError) event() []byte { return obj("error", e.node()).compact() }
 
 // refuse is a 400 about a member of the request.
 func refuse(param, code, format string, args ...any) *APIError {
@@ -79,12 +66,12 @@ func defaultError(status int) *APIError {
 	return e
 }
 
-// orNull returns nil for an empty text.
-func orNull(s string) *string {
+// orNull is a text, or null for an empty one.
+func orNull(s string) *node {
 	if s == "" {
 		return nil
 	}
-	return &s
+	return valueOf(s)
 }
 
 // marshal is json.Marshal without the escapes for HTML.

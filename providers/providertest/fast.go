@@ -85,23 +85,25 @@ func (f *Fast) Close() error {
 
 // prepare makes the bytes of all replies.
 func (f *Fast) prepare(chunks, chunkBytes, replyBytes int) {
-	x := &exchange{up: &Upstream{params: Params{Chunks: chunks, ChunkBytes: chunkBytes, ReplyBytes: replyBytes}}}
+	x := &exchange{up: &Upstream{params: Params{Chunks: chunks, ChunkBytes: chunkBytes, ReplyBytes: replyBytes}, profile: openAIProfile()}}
 	request := []byte(`{"model":"bench-chat","messages":[{"role":"user","content":"x"}]}`)
 	streamed := []byte(`{"model":"bench-chat","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}}`)
 	root, _, _ := parse(request) // these two are valid
 	a := newAsk(root, request, "bench-chat")
 	f.unary = whole(indented(x.reply(a, x.compose(a))))
-	f.models = whole(newModelList([]string{"bench-chat"}).list().body)
+	f.models = whole(indented(x.up.profile.list([]string{"bench-chat"})))
 
 	root, _, _ = parse(streamed)
 	a = newAsk(root, streamed, "bench-chat")
-	events := frame(x.events(a, x.compose(a)), Framing{})
+	events := x.chunks(x.events(a, x.compose(a))).events
 	f.head = []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Request-Id: req_bench\r\nTransfer-Encoding: chunked\r\n\r\n")
-	for _, e := range events[:len(events)-1] {
+	framed := frame(events, Framing{})
+	last := len(framed) - 1
+	for _, e := range framed[:last-1] {
 		f.chunks = append(f.chunks, chunked(e))
 	}
-	f.usage = chunked(events[len(events)-1])
-	f.last = append(chunked([]byte("data: "+done+"\n\n")), "0\r\n\r\n"...)
+	f.usage = chunked(framed[last-1])
+	f.last = append(chunked(framed[last]), "0\r\n\r\n"...)
 }
 
 // whole is a JSON reply with its headers.

@@ -2,29 +2,34 @@ package providertest
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"strings"
 )
 
 // frame spells events as a stream's bytes, one slice for each.
-func frame(events [][]byte, f Framing) [][]byte {
+func frame(events []event, f Framing) [][]byte {
 	end := f.LineEnd
 	if end == "" {
 		end = "\n"
 	}
 	out := make([][]byte, len(events))
-	for i, data := range events {
+	for i, e := range events {
 		var b bytes.Buffer
 		if f.BOM && i == 0 {
 			b.WriteString("\uFEFF")
 		}
+		b.WriteString(strings.ReplaceAll(e.before, "\n", end))
 		if f.Comments {
 			b.WriteString(": keep-alive" + end + end)
 		}
 		if f.Names {
-			b.WriteString("event: message" + end + "id: " + strconv.Itoa(i) + end + "retry: 3000" + end)
+			b.WriteString("event: " + cmp.Or(e.name, "message") + end + "id: " + strconv.Itoa(i) + end + "retry: 3000" + end)
 		}
-		for _, line := range lines(data, f) {
+		if e.name != "" && !f.Names {
+			b.WriteString("event: " + e.name + end)
+		}
+		for _, line := range lines(e.data, f) {
 			b.WriteString("data:")
 			if !f.NoSpace {
 				b.WriteByte(' ')

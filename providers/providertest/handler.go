@@ -6,14 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
-)
-
-// The paths that are served.
-const (
-	chatPath   = "/v1/chat/completions"
-	modelsPath = "/v1/models"
 )
 
 // exchange is one request and its reply.
@@ -23,6 +15,7 @@ type exchange struct {
 	r      *http.Request
 	rec    *Request
 	script Script
+	target
 	// unwatch stops to look whether the client leaves.
 	unwatch func() bool
 	// ours says that this side ended the connection.
@@ -35,7 +28,8 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer u.handlers.Done()
-	x := &exchange{up: u, w: w, r: r, rec: u.records.begin(r)}
+	x := &exchange{up: u, w: w, r: r, target: u.find(r)}
+	x.rec = u.records.begin(r, x.endpoint.name, u.profile.credential)
 	u.journal.arrived(x.rec)
 	x.unwatch = context.AfterFunc(r.Context(), func() { x.left(false) })
 	defer x.end()
@@ -72,8 +66,8 @@ func (x *exchange) note(script string, status int) {
 // serve reads, judges and answers.
 func (x *exchange) serve() {
 	queued, have := Script{}, false
-	if path := x.r.URL.Path; path == chatPath || path == modelsPath {
-		queued, have = x.up.queue.next(path)
+	if x.endpoint.name != "" {
+		queued, have = x.up.queue.next(x.endpoint.name)
 	}
 	if !have {
 		queued = x.up.params.Always
@@ -85,7 +79,7 @@ func (x *exchange) serve() {
 	}
 	body, err := x.read()
 	if err != nil {
-		x.deliver(errorAnswer(err))
+		x.deliver(x.refuse(err))
 		return
 	}
 	x.script = queued
@@ -114,47 +108,16 @@ func (x *exchange) read() ([]byte, *APIError) {
 	panic(http.ErrAbortHandler)
 }
 
-// answer finds the reply by path. have says that a script was queued for it.
+// answer finds the reply. have says that a script was queued for it.
 func (x *exchange) answer(body []byte, have bool) answer {
 	if e := x.authorize(); e != nil {
-		return errorAnswer(e)
+		return x.refuse(e)
 	}
-	path := x.r.URL.EscapedPath()
-	switch {
-	case path == chatPath:
-		if x.r.Method != http.MethodPost {
-			return errorAnswer(wrongMethod(x.r.Method))
-		}
-		return x.chat(body, have)
-	case path == modelsPath, strings.HasPrefix(path, modelsPath+"/"):
-		if x.r.Method != http.MethodGet {
-			return errorAnswer(wrongMethod(x.r.Method))
-		}
-		return x.modelAnswer(path)
-	default:
-		return errorAnswer(&APIError{
-			Status: http.StatusNotFound, Type: invalidRequest,
-			Message: fmt.Sprintf("There is nothing at %s %s.", x.r.Method, path),
-		})
+	if x.refusal != nil {
+		return x.refuse(x.refusal)
 	}
-}
-
-// modelAnswer answers for the list and for one model.
-func (x *exchange) modelAnswer(path string) answer {
-	if path == modelsPath {
-		return x.scripted(func() answer { return x.up.models.list() })
+	if x.endpoint.name == "" {
+		return x.nowhere()
 	}
-	id, err := url.PathUnescape(strings.TrimPrefix(path, modelsPath+"/"))
-	if err != nil {
-		return errorAnswer(refuse("model", "", "The model's name is not well escaped."))
-	}
-	return x.up.models.one(id)
-}
-
-// wrongMethod is the error for a method that a path does not have.
-func wrongMethod(method string) *APIError {
-	return &APIError{
-		Status: http.StatusMethodNotAllowed, Type: invalidRequest,
-		Message: "This path does not take " + method + ".",
-	}
+	return x.endpoint.serve(x, body, have)
 }

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func instance(schema *node) string {
 // generator writes an instance.
 type generator struct {
 	root *node
-	out  strings.Builder
+	out  bytes.Buffer
 }
 
 // maxDepth ends schemas that refer to themselves.
@@ -35,11 +36,11 @@ func (g *generator) value(s *node, depth int) {
 		return
 	}
 	if c := s.get("const"); c != nil {
-		g.literal(c)
+		c.write(&g.out)
 		return
 	}
 	if e := s.get("enum").items(); len(e) > 0 {
-		g.literal(e[0])
+		e[0].write(&g.out)
 		return
 	}
 	for _, union := range []string{"anyOf", "oneOf", "allOf"} {
@@ -148,40 +149,6 @@ func (g *generator) object(s *node, depth int) {
 		}
 	}
 	g.out.WriteByte('}')
-}
-
-// literal writes a value of the schema itself.
-func (g *generator) literal(n *node) {
-	switch n.kind {
-	case kindString:
-		g.out.Write(quoted(n.text))
-	case kindNumber:
-		g.out.WriteString(n.text)
-	case kindBool:
-		g.out.WriteString(strconv.FormatBool(n.yes))
-	case kindArray:
-		g.out.WriteByte('[')
-		for i, e := range n.elems {
-			if i > 0 {
-				g.out.WriteByte(',')
-			}
-			g.literal(e)
-		}
-		g.out.WriteByte(']')
-	case kindObject:
-		g.out.WriteByte('{')
-		for i, m := range n.members {
-			if i > 0 {
-				g.out.WriteByte(',')
-			}
-			g.out.Write(quoted(m.name))
-			g.out.WriteByte(':')
-			g.literal(m.value)
-		}
-		g.out.WriteByte('}')
-	case kindNull:
-		g.out.WriteString(null)
-	}
 }
 
 // text is a string of the format and length that is demanded.

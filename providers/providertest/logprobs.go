@@ -1,50 +1,43 @@
 package providertest
 
-import (
-	"encoding/base64"
-	"encoding/json"
-)
+import "encoding/base64"
 
-// logprobsOf is the `logprobs` of a choice or a chunk with these tokens: left out
-// by models that reason, null unless asked for.
-func logprobsOf(a *ask, refusal bool, pieces []string) json.RawMessage {
-	if reasons(a.model) {
+// logprobsOf is the `logprobs` of a choice or a chunk with these tokens: null unless
+// asked for. Models that reason have none at all.
+func logprobsOf(a *ask, refusal bool, pieces []string) *node {
+	if !a.root.get("logprobs").is() || reasons(a.model) {
 		return nil
 	}
-	if !a.root.get("logprobs").is() {
-		return json.RawMessage(null)
-	}
 	top, _ := a.root.get("top_logprobs").integer()
-	list := make([]tokenLogprob, len(pieces))
+	said := list()
 	for i, p := range pieces {
-		list[i] = logprob(p, int(top), i)
+		said.elems = append(said.elems, logprob(p, int(top), i))
 	}
-	l := logprobs{Content: list}
 	if refusal {
-		l = logprobs{Refusal: list}
+		return obj("content", nil, "refusal", said)
 	}
-	b, _ := marshal(l) // no value of it can fail
-	return b
+	return obj("content", said, "refusal", nil)
 }
 
 // logprob is the likelihood of one token, and of those that it was chosen over.
-func logprob(token string, top, i int) tokenLogprob {
-	l := tokenLogprob{Token: token, Logprob: -0.0012038043 - float64(i%7)/100, Bytes: bytesOf(token), TopLogprobs: []tokenLogprob{}}
+func logprob(token string, top, i int) *node {
+	likely := -0.0012038043 - float64(i%7)/100
+	others := list()
 	for k := range top {
 		other := token
 		if k > 0 {
 			other = string(rune('a' + k - 1))
 		}
-		l.TopLogprobs = append(l.TopLogprobs, tokenLogprob{Token: other, Logprob: l.Logprob - float64(k)*2.25, Bytes: bytesOf(other)})
+		others.elems = append(others.elems, obj("token", other, "logprob", likely-float64(k)*2.25, "bytes", bytesOf(other)))
 	}
-	return l
+	return obj("token", token, "logprob", likely, "bytes", bytesOf(token), "top_logprobs", others)
 }
 
 // bytesOf returns a text's bytes as numbers.
-func bytesOf(s string) []int {
-	out := make([]int, len(s))
+func bytesOf(s string) *node {
+	out := list()
 	for i := range len(s) {
-		out[i] = int(s[i])
+		out.elems = append(out.elems, valueOf(int(s[i])))
 	}
 	return out
 }
@@ -60,9 +53,9 @@ func wantsAudio(a *ask) bool {
 }
 
 // spokenAudio is a text as sound: its bytes stand for the samples.
-func spokenAudio(a *ask, text string) *audio {
-	return &audio{
-		ID: "audio_" + a.id[:24], Data: base64.StdEncoding.EncodeToString([]byte(text)),
-		ExpiresAt: modelsCreated + 3600, Transcript: text,
-	}
+func spokenAudio(a *ask, text string) *node {
+	return obj(
+		"id", "audio_"+a.id[:24], "data", base64.StdEncoding.EncodeToString([]byte(text)),
+		"expires_at", modelsCreated+3600, "transcript", text,
+	)
 }

@@ -5,36 +5,8 @@ import (
 	"strings"
 )
 
-// modelEntry is a model as the list shows it.
-type modelEntry struct {
-	ID      string `json:"id"`
-	Object  string `json:"object"`
-	Created int64  `json:"created"`
-	OwnedBy string `json:"owned_by"`
-}
-
-// known is a model of OpenAI's, and the dated name that replies carry.
+// known is a model, and the name that replies carry: at OpenAI a dated one.
 type known struct{ id, dated string }
-
-// knownModels is a selection: plain ones, reasoning ones, and one each of those
-// that tell apart what only few can do.
-var knownModels = []known{
-	{"gpt-4o", "gpt-4o-2024-08-06"},
-	{"gpt-4o-mini", "gpt-4o-mini-2024-07-18"},
-	{"gpt-4o-audio-preview", "gpt-4o-audio-preview-2025-06-03"},
-	{"gpt-4.1", "gpt-4.1-2025-04-14"},
-	{"gpt-4.1-mini", "gpt-4.1-mini-2025-04-14"},
-	{"gpt-4.1-nano", "gpt-4.1-nano-2025-04-14"},
-	{"gpt-3.5-turbo", "gpt-3.5-turbo-0125"},
-	{"o3", "o3-2025-04-16"},
-	{"o3-mini", "o3-mini-2025-01-31"},
-	{"o4-mini", "o4-mini-2025-04-16"},
-	{"gpt-5", "gpt-5-2025-08-07"},
-	{"gpt-5-mini", "gpt-5-mini-2025-08-07"},
-	{"gpt-5-nano", "gpt-5-nano-2025-08-07"},
-	{"gpt-5-chat-latest", "gpt-5-chat-latest"},
-	{"text-embedding-3-small", "text-embedding-3-small"},
-}
 
 // modelsCreated is the `created` of all models and replies: fixed, so that equal
 // requests get equal replies.
@@ -42,15 +14,15 @@ const modelsCreated = 1769092764
 
 // modelList is what an upstream has.
 type modelList struct {
-	entries []modelEntry
-	dated   map[string]string
+	ids   []string
+	dated map[string]string
 }
 
-// newModelList returns a list of the ids, or the usual one.
-func newModelList(ids []string) *modelList {
+// newModelList returns a list of the ids; nil: of the usual models.
+func newModelList(ids []string, usual []known) *modelList {
 	l := &modelList{dated: map[string]string{}}
-	if len(ids) == 0 {
-		for _, m := range knownModels {
+	if ids == nil {
+		for _, m := range usual {
 			l.add(m.id, m.dated)
 			if m.dated != m.id {
 				l.add(m.dated, m.dated)
@@ -66,7 +38,7 @@ func newModelList(ids []string) *modelList {
 
 // add adds a model and the name that replies carry.
 func (l *modelList) add(id, dated string) {
-	l.entries = append(l.entries, modelEntry{ID: id, Object: "model", Created: modelsCreated, OwnedBy: "system"})
+	l.ids = append(l.ids, id)
 	l.dated[id] = dated
 }
 
@@ -94,22 +66,33 @@ func reasons(model string) bool {
 	}
 }
 
-// list answers GET /v1/models.
-func (l *modelList) list() answer {
-	return jsonAnswer(http.StatusOK, indented(struct {
-		Object string       `json:"object"`
-		Data   []modelEntry `json:"data"`
-	}{"list", l.entries}))
+// listModels answers for the list of models.
+func (x *exchange) listModels(_ []byte, _ bool) answer {
+	return x.scripted(func() answer { return x.value(x.up.profile.list(x.up.models.ids)) })
 }
 
-// one answers GET /v1/models/{id}.
-func (l *modelList) one(id string) answer {
-	for _, m := range l.entries {
-		if m.ID == id {
-			return jsonAnswer(http.StatusOK, indented(m))
-		}
+// oneModel answers for a model.
+func (x *exchange) oneModel(_ []byte, _ bool) answer {
+	if _, ok := x.up.models.dated[x.ids[0]]; !ok {
+		return x.refuse(noModel(x.ids[0]))
 	}
-	return errorAnswer(noModel(id))
+	return x.scripted(func() answer { return x.value(x.up.profile.model(x.ids[0])) })
+}
+
+// entry is a model as OpenAI's list shows it.
+func entry(owner string) func(string) *node {
+	return func(id string) *node {
+		return obj("id", id, "object", "model", "created", modelsCreated, "owned_by", owner)
+	}
+}
+
+// entries are a list of models.
+func (p *profile) entries(ids []string) *node {
+	all := list()
+	for _, id := range ids {
+		all.elems = append(all.elems, p.model(id))
+	}
+	return all
 }
 
 // noModel is the error for a model that is not there.

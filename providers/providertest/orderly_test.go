@@ -220,7 +220,7 @@ func TestModels(t *testing.T) {
 		{"/models/vendor%2Fb", 200, `"id": "vendor/b"`},
 		{"/models/c", 404, `"code": "model_not_found"`},
 		{"/nowhere", 404, `"type": "invalid_request_error"`},
-		{"/chat/completions", 405, `"type": "invalid_request_error"`},
+		{"/embeddings", 405, `"type": "invalid_request_error"`},
 	} {
 		if status, body := get(c.path); status != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("GET %s: %d %s", c.path, status, body)

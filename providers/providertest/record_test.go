@@ -33,7 +33,7 @@ func TestRecordsWhatCame(t *testing.T) {
 	r := all[0]
 	if string(r.Body) != streamBody || r.Credential != up.Key() || r.ClientRequestID != "req-1" || r.Model != "gpt-4o-mini" ||
 		!r.Stream || !r.Received || !r.Completed || r.Status != 200 || r.Events != strings.Count(body, "\n\n") ||
-		r.Bytes != int64(len(body)) || !r.Aborted.IsZero() || r.Ended.Before(r.Arrived) || r.Method != "POST" || r.Path != chatPath {
+		r.Bytes != int64(len(body)) || !r.Aborted.IsZero() || r.Ended.Before(r.Arrived) || r.Method != "POST" || r.Path != "/v1/chat/completions" {
 		t.Errorf("%+v", r)
 	}
 	if up.Calls() != 1 || len(up.Chats()) != 1 {

@@ -42,15 +42,18 @@ func newRecorder(keep int) *recorder {
 	}
 }
 
-// begin enters a call.
-func (rec *recorder) begin(r *http.Request) *Request {
+// begin enters a call of an endpoint, whose key is in the first of the headers that
+// has one.
+func (rec *recorder) begin(r *http.Request, endpoint string, credential []string) *Request {
 	req := &Request{
 		Arrived:         time.Now(),
 		Method:          r.Method,
 		Path:            r.URL.EscapedPath(),
+		Query:           r.URL.RawQuery,
+		Endpoint:        endpoint,
 		Proto:           r.Proto,
 		Header:          r.Header.Clone(),
-		Credential:      bearer(r.Header),
+		Credential:      credentialOf(r.Header, credential),
 		ClientRequestID: r.Header.Get("X-Client-Request-Id"),
 		Connection:      r.RemoteAddr,
 	}
@@ -165,9 +168,7 @@ func (u *Upstream) Requests() []Request {
 }
 
 // Chats returns the calls of chat completions so far, oldest first.
-func (u *Upstream) Chats() []Request {
-	return slices.DeleteFunc(u.Requests(), func(r Request) bool { return r.Path != chatPath })
-}
+func (u *Upstream) Chats() []Request { return u.Of(EndpointChat) }
 
 // Calls is how many calls arrived.
 func (u *Upstream) Calls() int {
@@ -248,15 +249,34 @@ func (u *Upstream) AwaitEvents(ctx context.Context, n int) ([]Request, error) {
 	})
 }
 
-// count returns how many calls satisfy a condition.
-func count(all []Request, ok func(Request) bool) int {
+// count returns how many elements satisfy a condition.
+func count[T any](all []T, ok func(T) bool) int {
 	n := 0
-	for _, r := range all {
-		if ok(r) {
+	for _, e := range all {
+		if ok(e) {
 			n++
 		}
 	}
 	return n
+}
+
+// Of returns the calls of an endpoint so far, oldest first.
+func (u *Upstream) Of(endpoint string) []Request {
+	return slices.DeleteFunc(u.Requests(), func(r Request) bool { return r.Endpoint != endpoint })
+}
+
+// credentialOf returns the key that some header has.
+func credentialOf(h http.Header, names []string) string {
+	for _, name := range names {
+		key := h.Get(name)
+		if name == "Authorization" {
+			key = bearer(h)
+		}
+		if key != "" {
+			return key
+		}
+	}
+	return ""
 }
 
 // bearer returns the token of an Authorization header.

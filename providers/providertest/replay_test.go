@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,8 +14,8 @@ import (
 func TestReplaysByteForByte(t *testing.T) {
 	t.Parallel()
 	up := Start(t)
-	names := Recordings()
-	if len(names) < 40 {
+	names := slices.Concat(Recordings(), RecordingsOf(EndpointResponses), RecordingsOf(EndpointEmbeddings))
+	if len(names) < 100 || len(Recordings()) < 40 || len(RecordingsOf(EndpointEmbeddings)) == 0 {
 		t.Errorf("only %d recordings", len(names))
 	}
 	for _, name := range names {

@@ -14,11 +14,17 @@ type Request struct {
 	Arrived time.Time
 	// Method and Path are as on the request line, the path still escaped.
 	Method, Path string
+	// Query is what stood after the question mark.
+	Query string
+	// Endpoint is the method and the pattern of the path under the provider's base, as
+	// EndpointChat. Empty: there is none.
+	Endpoint string
 	// Proto is the protocol, "HTTP/1.1" or "HTTP/2.0".
 	Proto string
 	// Header has the request headers.
 	Header http.Header
-	// Credential is the bearer token that it carried. Empty: none.
+	// Credential is the key that it carried, in a header that the provider knows.
+	// Empty: none.
 	Credential string
 	// ClientRequestID is its X-Client-Request-Id.
 	ClientRequestID string

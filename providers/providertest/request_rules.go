@@ -7,17 +7,17 @@ import (
 )
 
 // requestRule is the shape of a whole request.
-func requestRule() rule {
+func requestRule(g *grammar) rule {
 	effort := oneOf("none", "minimal", "low", "medium", "high", "xhigh", "max")
-	return object(map[string]field{
+	return object(g.fields("request", map[string]field{
 		"model":                  must(text),
-		"messages":               must(array(1, math.MaxInt32, messageRule())),
-		"tools":                  may(array(1, 128, toolRule())),
+		"messages":               must(array(1, math.MaxInt32, messageRule(g))),
+		"tools":                  may(array(1, 128, toolRule(g))),
 		"tool_choice":            may(toolChoiceRule()),
 		"parallel_tool_calls":    may(boolean),
 		"functions":              may(array(1, 128, object(functionFields()))),
 		"function_call":          may(either(oneOf("none", "auto"), object(map[string]field{"name": must(name)}))),
-		"response_format":        may(formatRule()),
+		"response_format":        may(formatRule(g)),
 		"temperature":            may(nullable(decimal(0, 2))),
 		"top_p":                  may(nullable(decimal(0, 1))),
 		"frequency_penalty":      may(nullable(decimal(-2, 2))),
@@ -31,7 +31,7 @@ func requestRule() rule {
 		"seed":                   may(nullable(integer(math.MinInt64, math.MaxInt64))),
 		"stop":                   may(nullable(either(text, array(1, 4, text)))),
 		"stream":                 may(nullable(boolean)),
-		"stream_options":         may(nullable(object(map[string]field{"include_usage": may(boolean), "include_obfuscation": may(boolean)}))),
+		"stream_options":         may(nullable(streamOptionsRule(g))),
 		"modalities":             may(nullable(array(1, 2, oneOf("text", "audio")))),
 		"audio":                  may(nullable(audioRule())),
 		"prediction":             may(nullable(predictionRule())),
@@ -47,49 +47,57 @@ func requestRule() rule {
 		"prompt_cache_options":   may(object(map[string]field{"ttl": may(oneOf("30m")), "mode": may(oneOf("implicit", "explicit"))})),
 		"web_search_options":     may(searchRule()),
 		"moderation":             may(nullable(object(map[string]field{"model": must(text), "policy": may(nullable(anyObject))}))),
-	})
+	}))
+}
+
+// streamOptionsRule is how a stream is told.
+func streamOptionsRule(g *grammar) rule {
+	return object(g.fields("stream_options", map[string]field{"include_usage": may(boolean), "include_obfuscation": may(boolean)}))
 }
 
 // messageRule is a message, by its role.
-func messageRule() rule {
-	textPart := object(map[string]field{"type": must(text), "text": must(text), "prompt_cache_breakpoint": may(anyObject)})
+func messageRule(g *grammar) rule {
+	textPart := object(g.fields("part", map[string]field{"type": must(text), "text": must(text), "prompt_cache_breakpoint": may(anyObject)}))
 	words := either(text, array(1, math.MaxInt32, tagged("type", map[string]rule{"text": textPart})))
-	said := object(map[string]field{
-		"role": must(text), "content": must(words), "name": may(name),
-	})
-	return tagged("role", map[string]rule{
-		"developer": said,
-		"system":    said,
-		"user": object(map[string]field{
+	of := func(role string, fields map[string]field) rule {
+		return object(g.fields(role, g.fields("message", fields)))
+	}
+	said := func(role string) rule {
+		return of(role, map[string]field{"role": must(text), "content": must(words), "name": may(name)})
+	}
+	return tagged("role", g.kinds("role", map[string]rule{
+		"developer": said("developer"),
+		"system":    said("system"),
+		"user": of("user", map[string]field{
 			"role": must(text), "name": may(name),
-			"content": must(either(text, array(1, math.MaxInt32, userPartRule(textPart)))),
+			"content": must(either(text, array(1, math.MaxInt32, userPartRule(g, textPart)))),
 		}),
-		"assistant": assistantRule(textPart),
-		"tool":      object(map[string]field{"role": must(text), "content": must(words), "tool_call_id": must(text)}),
-		"function":  object(map[string]field{"role": must(text), "content": must(nullable(text)), "name": must(name)}),
-	})
+		"assistant": assistantRule(g, textPart),
+		"tool":      of("tool", map[string]field{"role": must(text), "content": must(words), "tool_call_id": must(text)}),
+		"function":  of("function", map[string]field{"role": must(text), "content": must(nullable(text)), "name": must(name)}),
+	}))
 }
 
 // assistantRule is an assistant's message.
-func assistantRule(textPart rule) rule {
+func assistantRule(g *grammar, textPart rule) rule {
 	called := object(map[string]field{"name": must(name), "arguments": must(text)})
 	refusal := object(map[string]field{"type": must(text), "refusal": must(text)})
-	parts := array(1, math.MaxInt32, tagged("type", map[string]rule{"text": textPart, "refusal": refusal}))
-	shape := object(map[string]field{
+	parts := array(1, math.MaxInt32, tagged("type", g.kinds("assistant part", map[string]rule{"text": textPart, "refusal": refusal})))
+	shape := object(g.fields("assistant", g.fields("message", map[string]field{
 		"role": must(text), "name": may(name),
 		"content":       may(nullable(either(text, parts))),
 		"refusal":       may(nullable(text)),
 		"annotations":   may(nullable(array(0, math.MaxInt32, anyObject))),
 		"audio":         may(nullable(object(map[string]field{"id": must(text)}))),
 		"function_call": may(nullable(called)),
-		"tool_calls": may(array(1, 128, tagged("type", map[string]rule{
-			"function": object(map[string]field{"id": must(text), "type": must(text), "function": must(called)}),
+		"tool_calls": may(array(1, 128, tagged("type", g.kinds("call", map[string]rule{
+			"function": object(g.fields("call", map[string]field{"id": must(text), "type": must(text), "function": must(called)})),
 			"custom": object(map[string]field{
 				"id": must(text), "type": must(text),
 				"custom": must(object(map[string]field{"name": must(name), "input": must(text)})),
 			}),
-		}))),
-	})
+		})))),
+	})))
 	return func(j *judge, path string, n *node) *APIError {
 		if e := shape(j, path, n); e != nil {
 			return e
@@ -105,23 +113,23 @@ func assistantRule(textPart rule) rule {
 }
 
 // userPartRule is a part of a user's message.
-func userPartRule(textPart rule) rule {
-	cache := may(anyObject)
-	return tagged("type", map[string]rule{
+func userPartRule(g *grammar, textPart rule) rule {
+	part := func(more map[string]field) rule {
+		more["type"], more["prompt_cache_breakpoint"] = must(text), may(anyObject)
+		return object(g.fields("part", more))
+	}
+	return tagged("type", g.kinds("part", map[string]rule{
 		"text": textPart,
-		"image_url": object(map[string]field{
-			"type": must(text), "prompt_cache_breakpoint": cache,
-			"image_url": must(object(map[string]field{"url": must(imageURL), "detail": may(oneOf("auto", "low", "high"))})),
+		"image_url": part(map[string]field{
+			"image_url": must(object(map[string]field{"url": must(g.image()), "detail": may(oneOf("auto", "low", "high"))})),
 		}),
-		"input_audio": object(map[string]field{
-			"type": must(text), "prompt_cache_breakpoint": cache,
+		"input_audio": part(map[string]field{
 			"input_audio": must(object(map[string]field{"data": must(encoded), "format": must(oneOf("wav", "mp3"))})),
 		}),
-		"file": object(map[string]field{
-			"type": must(text), "prompt_cache_breakpoint": cache,
+		"file": part(map[string]field{
 			"file": must(object(map[string]field{"filename": may(text), "file_data": may(text), "file_id": may(text)})),
 		}),
-	})
+	}))
 }
 
 // imageURL takes addresses and data URLs.

@@ -112,6 +112,9 @@ type Script struct {
 
 	// Text is the reply's text. Empty: the usual one.
 	Text string
+	// Reasoning is the text of what is thought before the reply. Empty: what models that
+	// think do at this provider.
+	Reasoning string
 	// Refusal is the words of a refusal, which then is the reply.
 	Refusal string
 	// LineBytes makes the text of the first content chunk, or of the whole reply,
@@ -152,7 +155,7 @@ type Script struct {
 	StaleAfter bool
 }
 
-// queue has the scripts that wait for their requests, by path.
+// queue has the scripts that wait for their requests, by endpoint.
 type queue struct {
 	mu      sync.Mutex
 	waiting map[string][]Script
@@ -166,10 +169,13 @@ func newQueue() *queue {
 }
 
 // Enqueue has the next chat completions answered by scripts, in this order.
-func (u *Upstream) Enqueue(scripts ...Script) { u.queue.add(chatPath, scripts) }
+func (u *Upstream) Enqueue(scripts ...Script) { u.EnqueueAt(EndpointChat, scripts...) }
 
 // EnqueueModels has the next requests for the list of models answered by scripts.
-func (u *Upstream) EnqueueModels(scripts ...Script) { u.queue.add(modelsPath, scripts) }
+func (u *Upstream) EnqueueModels(scripts ...Script) { u.EnqueueAt(EndpointModels, scripts...) }
+
+// EnqueueAt has the next requests of an endpoint answered by scripts.
+func (u *Upstream) EnqueueAt(endpoint string, scripts ...Script) { u.queue.add(endpoint, scripts) }
 
 // ClearScripts forgets the scripts that still wait.
 func (u *Upstream) ClearScripts() {
@@ -178,8 +184,8 @@ func (u *Upstream) ClearScripts() {
 	clear(u.queue.waiting)
 }
 
-// add appends scripts for a path.
-func (q *queue) add(path string, scripts []Script) {
+// add appends scripts for an endpoint.
+func (q *queue) add(endpoint string, scripts []Script) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, s := range scripts {
@@ -187,22 +193,22 @@ func (q *queue) add(path string, scripts []Script) {
 			s.Times = 1
 		}
 		s.Header = s.Header.Clone()
-		q.waiting[path] = append(q.waiting[path], s)
+		q.waiting[endpoint] = append(q.waiting[endpoint], s)
 	}
 }
 
-// next takes the script of the next request for a path.
-func (q *queue) next(path string) (Script, bool) {
+// next takes the script of the next request for an endpoint.
+func (q *queue) next(endpoint string) (Script, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w := q.waiting[path]
+	w := q.waiting[endpoint]
 	if len(w) == 0 {
 		return Script{}, false
 	}
 	s := w[0]
 	if s.Times > 0 {
 		if w[0].Times--; w[0].Times == 0 {
-			q.waiting[path] = slices.Delete(w, 0, 1)
+			q.waiting[endpoint] = slices.Delete(w, 0, 1)
 		}
 	}
 	return s, true

@@ -55,12 +55,19 @@ func ParseScript(text string) (Script, error) {
 // EnqueueText has the next chat completions answered by scripts given as text.
 func (u *Upstream) EnqueueText(t testing.TB, texts ...string) {
 	t.Helper()
+	u.EnqueueTextAt(t, EndpointChat, texts...)
+}
+
+// EnqueueTextAt has the next requests of an endpoint answered by scripts given as
+// text.
+func (u *Upstream) EnqueueTextAt(t testing.TB, endpoint string, texts ...string) {
+	t.Helper()
 	for _, text := range texts {
 		s, err := ParseScript(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.Enqueue(s)
+		u.EnqueueAt(endpoint, s)
 	}
 }
 
@@ -111,7 +118,7 @@ func replyVerbs() []verb {
 	return []verb{
 		{"times", "n", "serves n requests before the next script; as a marker, n of n+1", countOf(func(s *Script, n int) { s.Times = n })},
 		{"id", "word", "does nothing: tells equal markers apart", func(*Script, string) error { return nil }},
-		{"status", "code", "answers with this status and OpenAI's error for it", countOf(func(s *Script, n int) { s.Status = n })},
+		{"status", "code", "answers with this status and the provider's error for it", countOf(func(s *Script, n int) { s.Status = n })},
 		{"message", "text", "the error's message", word(func(s *Script, v string) { s.err().Message = v })},
 		{"type", "word", "the error's type", word(func(s *Script, v string) { s.err().Type = v })},
 		{"code", "word", "the error's code", word(func(s *Script, v string) { s.err().Code = v })},
@@ -137,6 +144,7 @@ func replyVerbs() []verb {
 		{"stale", "", "closes the connection when it is used again", word(func(s *Script, _ string) { s.StaleAfter = true })},
 		{"replay", "file", "answers a recording", word(func(s *Script, v string) { s.Replay = v })},
 		{"text", "text", "says this", word(func(s *Script, v string) { s.Text = v })},
+		{"reasoning", "text", "thinks this before it", word(func(s *Script, v string) { s.Reasoning = v })},
 		{"refusal", "text", "refuses with these words", word(func(s *Script, v string) { s.Refusal = v })},
 		{"finish", "reason", "sets the finish reason", word(func(s *Script, v string) { s.FinishReason = v })},
 		{"delay", "duration", "waits before the status line", duration(func(s *Script, d time.Duration) { s.Delay = d })},

@@ -16,21 +16,21 @@ func (x *exchange) scripted(orderly func() answer) answer {
 	case s.Replay != "":
 		a, err := replay(s.Replay)
 		if err != nil {
-			return errorAnswer(refuse("model", "invalid_value", "The script cannot be played: %s.", err))
+			return x.refuse(refuse("model", "invalid_value", "The script cannot be played: %s.", err))
 		}
 		return x.withStatus(a)
 	case s.Body != nil || s.NoBody:
 		return x.withStatus(jsonAnswer(http.StatusOK, s.Body))
 	case s.Error != nil && s.ErrorAt == 0:
-		return x.withStatus(errorAnswer(x.theError()))
+		return x.withStatus(x.refuse(x.theError()))
 	case s.Status >= http.StatusBadRequest && s.ErrorAt == 0:
-		return errorAnswer(defaultError(s.Status))
+		return x.refuse(defaultError(s.Status))
 	case orderly == nil:
-		return errorAnswer(defaultError(http.StatusUnauthorized))
+		return x.refuse(defaultError(http.StatusUnauthorized))
 	}
 	a := orderly()
 	if a.events != nil {
-		a.events = x.spoiled(a.events)
+		a.events = x.spoiled(a)
 		a.framed = frame(a.events, s.Framing)
 	} else if s.MalformedAt > 0 {
 		a.body = malformed(a.body)
@@ -73,16 +73,21 @@ func (x *exchange) theError() *APIError {
 }
 
 // spoiled changes the events of a stream as the script says.
-func (x *exchange) spoiled(events [][]byte) [][]byte {
-	s := &x.script
-	if s.NoDone || s.NoFinish {
-		events = events[:len(events)-1]
+func (x *exchange) spoiled(a answer) []event {
+	s, events := &x.script, a.events
+	if last := len(events) - 1; s.NoDone && string(events[last].data) == done || s.NoFinish {
+		events = events[:last]
 	}
 	if n := s.MalformedAt; n > 0 && n <= len(events) {
-		events[n-1] = malformed(events[n-1])
+		events[n-1].data = malformed(events[n-1].data)
 	}
 	if s.ErrorAt > 0 {
-		events = append(events[:min(s.ErrorAt-1, len(events))], x.theError().event())
+		n := min(s.ErrorAt-1, len(events))
+		failing := []event{{data: x.theError().event()}}
+		if a.failing != nil {
+			failing = a.failing(x.theError(), n)
+		}
+		events = append(events[:n:n], failing...)
 	}
 	return events
 }

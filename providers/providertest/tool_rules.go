@@ -3,21 +3,21 @@ package providertest
 import "math"
 
 // toolRule is a tool.
-func toolRule() rule {
+func toolRule(g *grammar) rule {
 	grammar := object(map[string]field{"definition": must(text), "syntax": must(oneOf("lark", "regex"))})
 	format := tagged("type", map[string]rule{
 		"text":    object(map[string]field{"type": must(text)}),
 		"grammar": object(map[string]field{"type": must(text), "grammar": must(grammar)}),
 	})
-	return tagged("type", map[string]rule{
-		"function": object(map[string]field{"type": must(text), "function": must(functionRule)}),
+	return tagged("type", g.kinds("tool", map[string]rule{
+		"function": object(g.fields("tool", map[string]field{"type": must(text), "function": must(functionRule)})),
 		"custom": object(map[string]field{
 			"type": must(text),
 			"custom": must(object(map[string]field{
 				"name": must(name), "description": may(text), "format": may(format),
 			})),
 		}),
-	})
+	}))
 }
 
 // functionFields are the members of a function.
@@ -64,12 +64,12 @@ func toolChoiceRule() rule {
 }
 
 // formatRule is the shape of the reply.
-func formatRule() rule {
+func formatRule(g *grammar) rule {
 	plain := object(map[string]field{"type": must(text)})
 	schema := object(map[string]field{
 		"name": must(name), "description": may(text), "schema": may(anyObject), "strict": may(nullable(boolean)),
 	})
-	return tagged("type", map[string]rule{
+	return tagged("type", g.kinds("format", map[string]rule{
 		"text":        plain,
 		"json_object": plain,
 		"json_schema": object(map[string]field{"type": must(text), "json_schema": must(func(j *judge, path string, n *node) *APIError {
@@ -84,7 +84,7 @@ func formatRule() rule {
 			}
 			return nil
 		})}),
-	})
+	}))
 }
 
 // strictSchema says what a strict schema lacks: every object must close itself and

@@ -8,7 +8,7 @@ import (
 
 // checkTurns judges that each call of a tool has its answer right after it, and
 // each answer its call before it.
-func checkTurns(root *node) *APIError {
+func checkTurns(_ *exchange, root *node, _ string) *APIError {
 	var open []string
 	for i, m := range root.get("messages").items() {
 		role := m.get("role").str()
@@ -41,7 +41,7 @@ func unanswered(at string, ids []string) *APIError {
 }
 
 // checkTools judges what is said of tools that are there or not.
-func checkTools(root *node) *APIError {
+func checkTools(_ *exchange, root *node, _ string) *APIError {
 	tools := root.get("tools").items()
 	if len(tools) == 0 {
 		for _, name := range []string{"tool_choice", "parallel_tool_calls"} {

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -19,10 +20,13 @@ const DefaultKey = "sk-providertest-0123456789abcdef"
 // Params is what an upstream is made from. The zero value is good: one key, a
 // list of models like OpenAI's, orderly replies.
 type Params struct {
-	// Keys are the API keys that it knows. Empty: DefaultKey.
+	// Profile is the provider that it plays, as ProfileGroq. Empty: ProfileOpenAI.
+	Profile string
+	// Keys are the API keys that it knows. Empty: DefaultKey, and servers that need no
+	// key take calls without one.
 	Keys []string
-	// Models are the models that it has, beside those of markers. Empty: a
-	// selection of OpenAI's.
+	// Models are the models that it has, beside those of markers. Nil: a selection of
+	// the provider's.
 	Models []string
 	// BodyLimit is the largest request body in bytes. 0: 128 MiB.
 	BodyLimit int64
@@ -35,9 +39,14 @@ type Params struct {
 	// TLS serves HTTPS, with HTTP/2 and HTTP/1.1, by a certificate for 127.0.0.1
 	// and localhost of a CA of its own.
 	TLS bool
-	// AcceptUnknown takes members that OpenAI does not know, as compatible servers
-	// do.
+	// AcceptUnknown takes members that the provider does not know, as compatible
+	// servers do.
 	AcceptUnknown bool
+	// FloatsOnly answers embeddings as numbers, also where base64 was asked for.
+	FloatsOnly bool
+	// BackgroundPolls is how often a background response is asked for until it is done.
+	// 0: 2; negative: it waits for FinishBackground.
+	BackgroundPolls int
 	// AllowHeaders are request headers that it takes beside those that a provider
 	// expects. "*" allows any: for clients that talk to it directly.
 	AllowHeaders []string
@@ -53,12 +62,19 @@ type Params struct {
 	ReplyBytes int
 }
 
+// errNoProfile is a profile that is none of Profiles.
+var errNoProfile = errors.New("the test upstream plays no such provider")
+
 // Option changes Params before an upstream starts.
 type Option func(*Params)
+
+// Playing has an upstream play a provider, as ProfileGroq.
+func Playing(profile string) Option { return func(p *Params) { p.Profile = profile } }
 
 // Upstream is a running test upstream. Safe for concurrent use.
 type Upstream struct {
 	params   Params
+	profile  *profile
 	keys     map[string]bool
 	models   *modelList
 	allowed  map[string]bool
@@ -68,12 +84,17 @@ type Upstream struct {
 	journal  *journal
 	records  *recorder
 	queue    *queue
-	closed   chan struct{}
-	shut     sync.Once
-	serving  sync.WaitGroup
-	shutErr  error
-	// shape judges the form of a request.
+	store    *store
+	// schema has the types of requests for responses.
+	schema  schema
+	closed  chan struct{}
+	shut    sync.Once
+	serving sync.WaitGroup
+	shutErr error
+	// shape judges the form of a request for a completion.
 	shape rule
+	// keyless says that calls without a key are taken.
+	keyless bool
 
 	// door guards handlers against entering while Close waits for them.
 	door     sync.Mutex
@@ -105,6 +126,17 @@ func Start(t testing.TB, opts ...Option) *Upstream {
 
 // Listen runs an upstream at an address, for programs. The caller closes it.
 func Listen(addr string, params Params) (*Upstream, error) {
+	play, ok := profiles[cmp.Or(params.Profile, ProfileOpenAI)]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", errNoProfile, params.Profile)
+	}
+	p := play()
+	params.Profile = cmp.Or(params.Profile, ProfileOpenAI)
+	types, err := readSchema(responsesSchema)
+	if err != nil {
+		return nil, err
+	}
+	keyless := p.keyless && len(params.Keys) == 0
 	if len(params.Keys) == 0 {
 		params.Keys = []string{DefaultKey}
 	}
@@ -113,13 +145,17 @@ func Listen(addr string, params Params) (*Upstream, error) {
 	}
 	up := &Upstream{
 		params:  params,
+		profile: p,
+		keyless: keyless,
 		keys:    set(params.Keys),
-		models:  newModelList(params.Models),
-		allowed: allowedHeaders(params.AllowHeaders),
+		models:  newModelList(params.Models, p.models),
+		allowed: allowedHeaders(p, params.AllowHeaders),
 		records: newRecorder(params.KeepRequests),
 		queue:   newQueue(),
+		store:   newStore(),
+		schema:  types,
 		closed:  make(chan struct{}),
-		shape:   requestRule(),
+		shape:   requestRule(p.grammar),
 	}
 	if err := up.open(addr); err != nil {
 		return nil, err
@@ -160,13 +196,17 @@ func (u *Upstream) open(addr string) error {
 	return nil
 }
 
-// URL is the base URL, without a trailing slash and with "/v1".
-func (u *Upstream) URL() string {
+// URL is the base URL, without a trailing slash: with "/v1", or what the provider
+// has instead.
+func (u *Upstream) URL() string { return u.Origin() + u.profile.base }
+
+// Origin is the URL without a path.
+func (u *Upstream) Origin() string {
 	scheme := "http"
 	if u.params.TLS {
 		scheme = "https"
 	}
-	return scheme + "://" + u.listener.Addr().String() + "/v1"
+	return scheme + "://" + u.listener.Addr().String()
 }
 
 // Addr is the address that it listens on, "127.0.0.1:4711".

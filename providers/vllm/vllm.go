@@ -9,4 +9,6 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	BaseURL: "http://localhost:8000/v1",
 	Keyless: true,
 	Replies: openai.Replies{Mend: true},
+
+	Embeddings: openai.Embeddings,
 })

@@ -13,6 +13,9 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	BaseURL: "https://api.x.ai/v1",
 	Fields:  fields,
 	Replies: openai.Replies{Mend: true},
+
+	Responses:    openai.StoredResponses,
+	SparseEvents: true,
 })
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table

@@ -24,6 +24,7 @@ import (
 	"hash"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 var (
@@ -69,7 +70,7 @@ type Ref struct {
 
 // Sealer seals and opens ids. Safe for concurrent use.
 type Sealer struct {
-	keys []*key // the newest first
+	keys atomic.Pointer[[]*key] // the newest first
 }
 
 // key is one key with its two uses, and hashes that are used again.
@@ -78,25 +79,43 @@ type key struct{ mac, owner sync.Pool }
 // New returns a sealer that seals with the first key and opens ids of all. The error
 // says that there is no key, or that one is empty.
 func New(keys []string) (*Sealer, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("no key to seal ids with")
-	}
 	s := &Sealer{}
-	for _, secret := range keys {
-		if secret == "" {
-			return nil, errors.New("a key to seal ids with is empty")
-		}
-		k := &key{}
-		for use, pool := range map[string]*sync.Pool{"id": &k.mac, "owner": &k.owner} {
-			derived, err := hkdf.Key(sha256.New, []byte(secret), nil, "signalbox objectid 1 "+use, sha256.Size)
-			if err != nil {
-				return nil, fmt.Errorf("derive the key for %s: %w", use, err)
-			}
-			pool.New = func() any { return &keyed{Hash: hmac.New(sha256.New, derived)} }
-		}
-		s.keys = append(s.keys, k)
+	if err := s.replace(keys); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// replace changes the keys.
+func (s *Sealer) replace(secrets []string) error {
+	if len(secrets) == 0 {
+		return errors.New("no key to seal ids with")
+	}
+	keys := make([]*key, 0, len(secrets))
+	for _, secret := range secrets {
+		k, err := newKey(secret)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, k)
+	}
+	s.keys.Store(&keys)
+	return nil
+}
+
+func newKey(secret string) (*key, error) {
+	if secret == "" {
+		return nil, errors.New("a key to seal ids with is empty")
+	}
+	k := &key{}
+	for use, pool := range map[string]*sync.Pool{"id": &k.mac, "owner": &k.owner} {
+		derived, err := hkdf.Key(sha256.New, []byte(secret), nil, "signalbox objectid 1 "+use, sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("derive the key for %s: %w", use, err)
+		}
+		pool.New = func() any { return &keyed{Hash: hmac.New(sha256.New, derived)} }
+	}
+	return k, nil
 }
 
 // keyed is a keyed hash with room for what goes in and comes out.
@@ -131,12 +150,13 @@ func (k *key) ownerTag(b []byte, owner string) []byte { return of(&k.owner, b, o
 func (s *Sealer) Seal(prefix, instance, owner, upstreamID string) string {
 	var room [maxPayload]byte
 	payload := room[:0]
+	k := (*s.keys.Load())[0]
 	packing, packed := pack(prefix, upstreamID)
 	payload = append(payload, packing, byte(len(instance))) //nolint:gosec // at most MaxInstance
 	payload = append(payload, instance...)
-	payload = s.keys[0].ownerTag(payload, owner)
+	payload = k.ownerTag(payload, owner)
 	payload = packed.append(payload)
-	payload = of(&s.keys[0].mac, payload, macLen, prefix, payload)
+	payload = of(&k.mac, payload, macLen, prefix, payload)
 
 	var text [2 * maxPayload]byte
 	id := append(append(text[:0], prefix...), version...)
@@ -215,7 +235,7 @@ func (s *Sealer) belongs(prefix, owner string, payload, tag []byte) bool {
 	var room [macLen + ownerLen]byte
 	signed, code := payload[:len(payload)-macLen], payload[len(payload)-macLen:]
 	good := 0
-	for _, k := range s.keys {
+	for _, k := range *s.keys.Load() {
 		got := k.ownerTag(of(&k.mac, room[:0], macLen, prefix, signed), owner)
 		good |= subtle.ConstantTimeCompare(got[:macLen], code) & subtle.ConstantTimeCompare(got[macLen:], tag)
 	}

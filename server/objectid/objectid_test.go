@@ -1,7 +1,6 @@
 package objectid_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -184,78 +183,6 @@ func TestExchange(t *testing.T) {
 				t.Errorf("got  %s, %q, %v\nwant %s, %q", got.JSON, got.Instances, err, test.want, test.instances)
 			}
 		})
-	}
-}
-
-// store keeps secrets as replicas share them, once it is there.
-type store struct {
-	mu      sync.Mutex
-	down    bool
-	secrets map[string][]byte
-	asked   int
-}
-
-func (s *store) Secret(_ context.Context, name string, fresh []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked++
-	if s.down {
-		return nil, errDown
-	}
-	if s.secrets[name] == nil {
-		s.secrets[name] = fresh
-	}
-	return s.secrets[name], nil
-}
-
-var errDown = errors.New("down")
-
-func TestReplicasShareAKeyThatTheyMade(t *testing.T) {
-	t.Parallel()
-	kept := &store{down: true, secrets: map[string][]byte{}}
-	source := func() *objectid.Source {
-		s, err := objectid.NewSource(nil, kept)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	one, two := source(), source()
-	if _, err := one.Sealer(t.Context()); !errors.Is(err, errDown) {
-		t.Errorf("without the store: %v", err)
-	}
-	kept.down = false
-	var ids sync.Map
-	var callers sync.WaitGroup
-	for n := range 16 {
-		callers.Go(func() {
-			s, err := []*objectid.Source{one, two}[n%2].Sealer(t.Context())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			ids.Store(s.Seal("resp_", "", "/a", "1"), true)
-		})
-	}
-	callers.Wait()
-	distinct := 0
-	ids.Range(func(any, any) bool { distinct++; return true })
-	if distinct != 1 {
-		t.Errorf("%d ids of one object", distinct)
-	}
-	kept.down = true
-	if _, err := one.Sealer(t.Context()); err != nil {
-		t.Errorf("the key is not remembered: %v", err)
-	}
-	configured, err := objectid.NewSource([]string{keyA}, kept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s, err := configured.Sealer(t.Context()); err != nil || s.Seal("a_", "b", "c", "d") != sealer(t, keyA).Seal("a_", "b", "c", "d") {
-		t.Errorf("a configured key: %v", err)
-	}
-	if _, err := objectid.NewSource([]string{""}, kept); err == nil {
-		t.Error("an empty key was taken")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
@@ -28,6 +29,8 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case proto.Message:
 		return codec.Append(nil, v, wire.Reply)
+	case packed:
+		return codec.Append(nil, v.list, wire.Reply|wire.Base64Vectors)
 	case map[string]proto.Message:
 		return errorEvent(v["error"])
 	default:
@@ -40,6 +43,11 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 // marshal. Other replies go their way.
 func rewrite(ctx context.Context, message proto.Message) (any, error) {
 	reply, ok := call.From(ctx).Edge.(*reply)
+	if ok && reply.base64 {
+		if vectors, is := message.(*embeddingsv1.CreateEmbeddingsResponse); is {
+			return packed{vectors.GetEmbeddings()}, nil
+		}
+	}
 	if !ok || !reply.stream {
 		return message, nil
 	}
@@ -49,6 +57,9 @@ func rewrite(ctx context.Context, message proto.Message) (any, error) {
 	}
 	return reply.nothing, reply.event(inner.XXX_ResponseBody())
 }
+
+// packed are vectors for a client that asked for base64.
+type packed struct{ list *embeddingsv1.EmbeddingList }
 
 // event writes one server-sent event. The message that ends a stream has no chunk, and
 // no event.

@@ -49,9 +49,9 @@ func NewBackground(deps BackgroundDeps) *Background {
 }
 
 // Serve says who makes responses, and which steps a call passes.
-func (b *Background) Serve(responses *Responses, chain *call.Chain) { b.responses, b.chain = responses, chain }
-
-const streamResponse = "signalbox.responses.v1.ResponsesService/StreamResponse"
+func (b *Background) Serve(responses *Responses, chain *call.Chain) {
+	b.responses, b.chain = responses, chain
+}
 
 // Begin queues a response.
 func (b *Background) Begin(ctx context.Context, in *objects.Input, request *responsesv1.StreamResponseRequest) (*responsesv1.Response, error) {

@@ -29,8 +29,9 @@ type ChatDeps struct {
 	Keepers map[string]providers.CompletionKeeper
 	// Objects keeps what no provider keeps.
 	Objects *objects.Keeper
-	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
-	Meter func(usageJSON string) *usagev1.TokenUsage
+	// Meter tells the usage of the last upstream call apart into classes. Nil: it is not
+	// known.
+	Meter func(*providers.Exchange) *usagev1.TokenUsage
 }
 
 // Chat is the ChatService.

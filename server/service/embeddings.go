@@ -13,8 +13,9 @@ import (
 type EmbeddingsDeps struct {
 	// Embedders are the provider instances, by name.
 	Embedders map[string]providers.Embedder
-	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
-	Meter func(usageJSON string) *usagev1.TokenUsage
+	// Meter tells the usage of the last upstream call apart into classes. Nil: it is not
+	// known.
+	Meter func(*providers.Exchange) *usagev1.TokenUsage
 }
 
 // Embeddings is the EmbeddingsService.

@@ -35,8 +35,9 @@ type ResponsesDeps struct {
 	Objects *objects.Keeper
 	// Background makes responses while nobody waits.
 	Background *Background
-	// Meter tells a provider's usage object apart into classes. Nil: it is not one.
-	Meter func(usageJSON string) *usagev1.TokenUsage
+	// Meter tells the usage of the last upstream call apart into classes. Nil: it is not
+	// known.
+	Meter func(*providers.Exchange) *usagev1.TokenUsage
 	// Limits bound JSON texts.
 	Limits wire.Limits
 }

@@ -47,7 +47,9 @@ func atProvider(c *call.Call) bool { return c.Plan.GetTarget() != nil }
 
 // done is for what answers nothing.
 func done[A any, P proto.Message](f func(A, context.Context, *providers.Call[P]) error) func(A, context.Context, *providers.Call[P]) (struct{}, error) {
-	return func(a A, ctx context.Context, c *providers.Call[P]) (struct{}, error) { return struct{}{}, f(a, ctx, c) }
+	return func(a A, ctx context.Context, c *providers.Call[P]) (struct{}, error) {
+		return struct{}{}, f(a, ctx, c)
+	}
 }
 
 // upstreamID is the id that whoever keeps an object knows it by.

@@ -15,7 +15,6 @@ import (
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/call"
-	"github.com/signalbox-ai/signalbox/server/usage"
 )
 
 // walk is a call on its way along the targets of its plan, each of which is asked once,
@@ -23,7 +22,7 @@ import (
 type walk[P proto.Message] struct {
 	call   *call.Call
 	params P
-	meter  func(usageJSON string) *usagev1.TokenUsage
+	meter  func(*providers.Exchange) *usagev1.TokenUsage
 
 	began time.Time
 	next  int // the place of the next target
@@ -42,7 +41,7 @@ type verdict struct {
 }
 
 // newWalk begins at the plan's first target.
-func newWalk[P proto.Message](c *call.Call, params P, meter func(string) *usagev1.TokenUsage) *walk[P] {
+func newWalk[P proto.Message](c *call.Call, params P, meter func(*providers.Exchange) *usagev1.TokenUsage) *walk[P] {
 	c.Outcome.Admitted = time.Now()
 	return &walk[P]{call: c, params: params, meter: meter, began: c.Outcome.Admitted}
 }
@@ -192,11 +191,8 @@ func (w *walk[P]) count() {
 		return
 	case exchange.UsageJSON == "":
 		return
-	case exchange.Usage != nil: // the provider counts in another way than OpenAI
-		outcome.Usage = usage.OfCompletion(exchange.Usage)
-	default:
-		outcome.Usage = w.meter(exchange.UsageJSON)
 	}
+	outcome.Usage = w.meter(exchange)
 	if paid := len(exchange.Attempts); paid > w.from {
 		exchange.Attempts[paid-1].UsageJSON = exchange.UsageJSON
 		for len(outcome.Paid) < paid {

@@ -94,8 +94,8 @@ func (tour tour) make(ctx context.Context) left {
 		ctx, cancel = context.WithTimeout(ctx, tour.timeout)
 		defer cancel()
 	}
-	service := NewChat(ChatDeps{Chatters: chatters, Meter: func(text string) *usagev1.TokenUsage {
-		return &usagev1.TokenUsage{Input: new(int32(text[0]))}
+	service := NewChat(ChatDeps{Chatters: chatters, Meter: func(x *providers.Exchange) *usagev1.TokenUsage {
+		return &usagev1.TokenUsage{Input: new(int32(x.UsageJSON[0]))}
 	}})
 	ctx = call.With(ctx, c)
 	l := left{call: c, client: &client{ctx: ctx, began: time.Now(), leave: tour.leave}}

@@ -1,4 +1,4 @@
-// Command fakeopenai serves a test upstream: for SDK suites and kill tests with all
+// Command fakeopenai serves a test upstream, OpenAI's or that of another provider: for SDK suites and kill tests with all
 // checks, and for benchmarks as cheap as can be.
 package main
 
@@ -57,30 +57,31 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 func listen(args []string) (upstream, error) {
 	flags := flag.NewFlagSet("fakeopenai", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:0", "address to listen on")
-	key := flags.String("key", providertest.DefaultKey, "API keys that are known, with commas between them")
-	models := flags.String("models", "", "models that there are, with commas between them; empty: a selection of OpenAI's")
+	profile := flags.String("profile", providertest.ProfileOpenAI, "provider to play: "+strings.Join(providertest.Profiles(), ", "))
+	key := flags.String("key", providertest.DefaultKey, "API keys that are known, with commas between them; empty: any or none, where the provider needs no key")
+	models := flags.String("models", "", "models that there are, with commas between them; empty: a selection of the provider's")
 	logPath := flags.String("log", "", "file that gets a JSON line for each arrival and each end of a call")
 	delay := flags.Duration("delay", 0, "wait before each chunk of a stream, and before other replies")
 	chunks := flags.Int("chunks", 0, "content chunks of a stream; 0: by the reply")
 	chunkBytes := flags.Int("chunk-bytes", 0, "size of the text in each of them")
 	replyBytes := flags.Int("reply-bytes", 0, "size of the text of other replies; 0: by the reply")
 	direct := flags.Bool("direct", false, "take the headers of clients that talk to it directly")
-	unknown := flags.Bool("accept-unknown", false, "take members that OpenAI does not know")
+	unknown := flags.Bool("accept-unknown", false, "take members that the provider does not know")
 	fast := flags.Bool("fast", false, "answer prebuilt bytes, check and remember nothing")
 	caFile := flags.String("tls-ca", "", "serve HTTPS, and write the authority behind the certificate to this file")
 	if err := flags.Parse(args); err != nil {
 		return nil, fmt.Errorf("read the flags: %w", err)
 	}
 	if *fast {
-		if *logPath != "" || *caFile != "" {
-			return nil, errors.New("-fast has neither -log nor -tls-ca")
+		if *logPath != "" || *caFile != "" || *profile != providertest.ProfileOpenAI {
+			return nil, errors.New("-fast has neither -log nor -tls-ca, and plays OpenAI alone")
 		}
 		return providertest.ListenFast(*addr, providertest.FastParams{ //nolint:wrapcheck // says all
 			Chunks: *chunks, ChunkBytes: *chunkBytes, ReplyBytes: *replyBytes, Delay: *delay,
 		})
 	}
 	p := providertest.Params{
-		Keys: split(*key), Models: split(*models), LogPath: *logPath, TLS: *caFile != "", KeepRequests: -1,
+		Profile: *profile, Keys: split(*key), Models: split(*models), LogPath: *logPath, TLS: *caFile != "", KeepRequests: -1,
 		AcceptUnknown: *unknown, Chunks: *chunks, ChunkBytes: *chunkBytes, ReplyBytes: *replyBytes,
 		Always: pace(*delay),
 	}

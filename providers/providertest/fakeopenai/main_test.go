@@ -24,6 +24,7 @@ func TestProgram(t *testing.T) {
 	}{
 		{"strict", []string{"-key", "sk-a,sk-b", "-log", filepath.Join(dir, "log")}, `You said: Hi`},
 		{"shaped", []string{"-key", "sk-b", "-reply-bytes", "3000", "-direct", "-delay", "1ms"}, strings.Repeat("all work and no play makes a dull test upstream ", 60)},
+		{"groq", []string{"-profile", "groq", "-models", "gpt-4o-mini", "-key", "sk-b"}, `"service_tier":"on_demand"`},
 		{"fast", []string{"-fast", "-reply-bytes", "300"}, `all work`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +73,9 @@ func TestFlagsThatExcludeEachOther(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"-addr", "nowhere:99999"}, io.Discard); err == nil {
 		t.Error("an address that is none was taken")
+	}
+	if err := run(t.Context(), []string{"-profile", "nobody"}, io.Discard); err == nil {
+		t.Error("a provider that is none was taken")
 	}
 	if providertest.DefaultKey == "" {
 		t.Error("no default key")

@@ -27,21 +27,10 @@ var pragmas = []struct{ name, set, want string }{
 const readers = 2
 
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error) {
-	// The file is made here and not by SQLite, so that nobody else may read it.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
 	d := newDB(sqliteDialect(), log)
-	if d.writer, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate")); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	if d.writer, err = openWriter(path); err != nil {
+		return nil, err
 	}
-	// One connection writes: SQLite has one writer at a time, and waiting for it in
-	// Go is cheaper than in SQLite.
-	d.writer.SetMaxOpenConns(1)
 	if d.reader, err = sql.Open("sqlite", sqliteDSN(path, "mode=ro&_pragma=query_only(1)")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.writer.Close())
 	}
@@ -50,6 +39,26 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (_ *DB, err 
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, plain(err)), d.reader.Close(), d.writer.Close())
 	}
 	return d, nil
+}
+
+// openWriter makes the file of a database, if it is not there, and the connection that
+// writes it. One connection: SQLite has one writer at a time, and waiting for it in Go
+// is cheaper than in SQLite.
+func openWriter(path string) (*sql.DB, error) {
+	// The file is made here and not by SQLite, so that nobody else may read it.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	writer, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	writer.SetMaxOpenConns(1)
+	return writer, nil
 }
 
 func (d *DB) startSQLite(ctx context.Context) error {

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/signalbox-ai/signalbox/server/jobs"
+	"github.com/signalbox-ai/signalbox/server/storage"
+	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
+)
+
+// responseJob has a response made in the background.
+type responseJob struct {
+	// Owner is whose it is.
+	Owner string `json:"owner"`
+	// ID is its id in the store.
+	ID string `json:"id"`
+}
+
+// Kind implements jobs.Args.
+func (responseJob) Kind() string { return "response" }
+
+const (
+	// expireEach is how often what has expired is deleted.
+	expireEach = 10 * time.Minute
+	// expireMost is how much of it in one go.
+	expireMost = 500
+)
+
+// openJobs makes the job engine, and says who does the jobs.
+func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) error {
+	cfg := proto.CloneOf(s.params.Config.Message.GetStorage())
+	cfg.DatabaseUrl = s.params.Config.DatabaseURL.Reveal()
+	handle, err := sqldb.OpenHandle(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open the database of jobs: %w", err)
+	}
+	s.jobsHandle = handle
+	s.jobs, err = jobs.New(ctx, jobs.Params{
+		SQLite: handle.SQLite, Postgres: handle.Postgres,
+		MaxWorkers: int(s.params.Config.Message.GetObjects().GetMaxBackground()),
+		Grace:      s.params.Config.Message.GetServer().GetDrainTimeout().AsDuration(),
+		Log:        s.params.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		jobs.Handle(s.jobs, func(ctx context.Context, job jobs.Job[responseJob]) error {
+			return s.background.Work(ctx, job.Args.Owner, job.Args.ID, job.GiveUp)
+		}),
+		s.jobs.Every(expireEach, "expired-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
+	)
+}
+
+// expire deletes what has expired.
+func expire(ctx context.Context, kept storage.ObjectRetention) error {
+	for {
+		deleted, err := kept.Expire(ctx, time.Now(), expireMost)
+		if err != nil {
+			return fmt.Errorf("delete expired objects: %w", err)
+		}
+		if deleted < expireMost {
+			return nil
+		}
+	}
+}
+
+// enqueue has a response made in the background.
+func (s *Server) enqueue(ctx context.Context, owner, id string) error {
+	_, err := s.jobs.Enqueue(ctx, responseJob{Owner: owner, ID: id}, jobs.Options{})
+	return err
+}
