@@ -14,6 +14,7 @@ import (
 type eventText struct {
 	text     strings.Builder
 	named    bool // events have names, as those of responses
+	failed   bool // one of them is an error
 	sequence int32
 }
 
@@ -28,20 +29,24 @@ func (e *eventText) event(m proto.Message) error {
 		GetSequenceNumber() int32
 	}); ok {
 		e.named, e.sequence = true, named.GetSequenceNumber()
+		e.failed = e.failed || named.GetType() == "error"
 		fmt.Fprintf(&e.text, "event: %s\n", named.GetType())
 	}
 	fmt.Fprintf(&e.text, "data: %s\n\n", text)
 	return nil
 }
 
-// fail adds the event of the failure that ends the stream.
+// fail adds the event of the failure that ends the stream, unless there is one.
 func (e *eventText) fail(err error) error {
 	failed, err := apiError(err)
 	if err != nil {
 		return err
 	}
 	text := codec.AppendApiError(nil, failed, wire.Reply)
-	if e.named {
+	switch {
+	case e.failed:
+		return nil
+	case e.named:
 		fmt.Fprintf(&e.text, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":%d,\"error\":%s}\n\n", e.sequence+1, text)
 		return nil
 	}
