@@ -87,9 +87,9 @@ func (in *Input) fit(ctx context.Context, p *responsesv1.ResponseParams, target 
 	if p.Input != nil {
 		all = []*responsesv1.Item{said(p.GetInput())}
 	}
-	for _, list := range [][]*responsesv1.Item{in.earlier.items, all} {
+	for place, list := range [][]*responsesv1.Item{in.earlier.items, all} {
 		for _, item := range list {
-			fitted, err := in.item(ctx, item, target)
+			fitted, err := in.item(ctx, item, target, place == 0)
 			if err != nil {
 				return err
 			}
@@ -108,8 +108,9 @@ func said(text string) *responsesv1.Item {
 }
 
 // item is an item as the target is sent it. Nil: it is left out, since nobody but
-// another provider could read it.
-func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv1.Target) (*responsesv1.Item, error) {
+// another provider could read it. kept says that it comes from the gateway's own store,
+// whose ids no provider knows.
+func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv1.Target, kept bool) (*responsesv1.Item, error) {
 	if reference := item.GetItemReference(); reference != nil {
 		return in.reference(ctx, reference.GetId(), target)
 	}
@@ -117,7 +118,7 @@ func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv
 	changed := false
 	fitted := clone(item)
 	eachID(fitted, func(id *string) *string {
-		upstream, ours := in.upstreamID(id, target)
+		upstream, ours := in.upstreamID(id, target, kept)
 		changed = changed || ours && upstream == nil
 		return upstream
 	})
@@ -130,20 +131,17 @@ func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv
 
 // upstreamID is the id that the target knows an item by. Nil: it knows none. ours says
 // that it was an id of ours.
-func (in *Input) upstreamID(id *string, target *planv1.Target) (upstream *string, ours bool) {
-	switch {
-	case id == nil || *id == "":
+func (in *Input) upstreamID(id *string, target *planv1.Target, kept bool) (upstream *string, ours bool) {
+	if id == nil || *id == "" {
 		return id, false
-	case strings.Contains(*id, "@"): // of the store
-		return nil, true
 	}
 	ref, err := in.sealer.Open(*id, in.owner)
 	switch {
 	case errors.Is(err, objectid.ErrRaw):
-		if in.raw && !target.GetEmulated() {
+		if in.raw && !kept && !target.GetEmulated() {
 			return id, false
 		}
-		return nil, false
+		return nil, kept
 	case err != nil || ref.Instance != target.GetProvider() || target.GetEmulated():
 		return nil, true
 	default:
@@ -165,7 +163,7 @@ func (in *Input) reference(ctx context.Context, id string, target *planv1.Target
 		if err != nil {
 			return nil, err
 		}
-		return in.item(ctx, item, target)
+		return in.item(ctx, item, target, true)
 	case ref.Instance == target.GetProvider() && !target.GetEmulated():
 		return referenceTo(ref.UpstreamID), nil
 	default:

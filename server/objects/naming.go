@@ -98,6 +98,30 @@ func (n *Naming) optionalItem(id *string) *string {
 	return &named
 }
 
+// InResponse says that the items to be named are those of a response.
+func (n *Naming) InResponse(id string) { n.of(atResponse, id) }
+
+// Messages names the messages that led to a chat completion, which have ids behind that
+// of the completion.
+func (n *Naming) Messages(completion string, m *chatv1.ListChatCompletionMessagesResponse) {
+	named := n.CompletionID(completion)
+	change := func(id *string) *string {
+		if id == nil {
+			return nil
+		}
+		rest, behind := strings.CutPrefix(*id, completion)
+		if !behind {
+			return id
+		}
+		whole := named + rest
+		return &whole
+	}
+	for _, message := range m.GetData() {
+		message.Id = change(message.Id)
+	}
+	m.FirstId, m.LastId = change(m.FirstId), change(m.LastId)
+}
+
 // ResponseID is the owner's id for a response.
 func (n *Naming) ResponseID(id string) string { return n.id(prefixResponse, id) }
 

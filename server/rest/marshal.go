@@ -43,16 +43,16 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 // marshal. Other replies go their way.
 func rewrite(ctx context.Context, message proto.Message) (any, error) {
 	reply, ok := call.From(ctx).Edge.(*reply)
-	if ok && reply.base64 {
-		if vectors, is := message.(*embeddingsv1.CreateEmbeddingsResponse); is {
-			return packed{vectors.GetEmbeddings()}, nil
+	inner, wrapped := message.(interface{ XXX_ResponseBody() any })
+	if ok && reply.base64 && wrapped {
+		if list, is := inner.XXX_ResponseBody().(*embeddingsv1.EmbeddingList); is {
+			return packed{list}, nil
 		}
 	}
 	if !ok || !reply.stream {
 		return message, nil
 	}
-	inner, ok := message.(interface{ XXX_ResponseBody() any })
-	if !ok {
+	if !wrapped {
 		return nil, fmt.Errorf("no body in %T", message)
 	}
 	return reply.nothing, reply.event(inner.XXX_ResponseBody())

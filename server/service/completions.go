@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
@@ -197,9 +198,16 @@ func (s *Chat) ListChatCompletionMessages(ctx context.Context, req *chatv1.ListC
 		return nil, err
 	}
 	if atProvider(c) {
-		return ask(ctx, s.deps.Keepers, &chatv1.ListChatCompletionMessagesRequest{
-			CompletionId: ref.UpstreamID, After: req.After, Limit: capped(req.Limit), Order: req.Order,
+		if rest, behind := strings.CutPrefix(req.GetAfter(), req.GetCompletionId()); behind {
+			page.After = ref.UpstreamID + rest
+		}
+		list, err := ask(ctx, s.deps.Keepers, &chatv1.ListChatCompletionMessagesRequest{
+			CompletionId: ref.UpstreamID, After: given(page.After), Limit: capped(req.Limit), Order: req.Order,
 		}, providers.CompletionKeeper.ListChatCompletionMessages)
+		if err == nil {
+			namingOf(c, s.deps.Objects).Messages(ref.UpstreamID, list)
+		}
+		return list, err
 	}
 	return s.deps.Objects.Messages(ctx, ownerOf(c), "", ref.UpstreamID, page)
 }

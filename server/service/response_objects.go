@@ -108,6 +108,7 @@ func (s *Responses) repeat(ctx context.Context, c *call.Call, id string, req *re
 		after = req.GetStartingAfter()
 	}
 	names := s.deps.Objects.Naming("", ownerOf(c))
+	names.InResponse(id)
 	return s.deps.Background.Follow(ctx, ownerOf(c), id, after, func(event *responsesv1.StreamEvent, more bool) error {
 		responses.Hide(responses.Items(event), req.GetInclude())
 		names.Event(event)

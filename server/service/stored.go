@@ -106,3 +106,11 @@ func wrongReason(err error, reason commonv1.ErrorReason, message string) error {
 	changed.Reason, changed.Message = reason, message
 	return &changed
 }
+
+// given is a text that may not be there.
+func given(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
