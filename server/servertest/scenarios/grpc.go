@@ -111,7 +111,11 @@ func (r *rpc) unary(ctx context.Context, conn *grpc.ClientConn, request proto.Me
 	if err := conn.Invoke(ctx, r.name(), request, response, grpc.Header(&header)); err != nil {
 		return refused(err, header)
 	}
-	text, err := codec.Append(nil, r.body(response), wire.Reply)
+	mode := wire.Reply
+	if asked, ok := request.(*embeddingsv1.CreateEmbeddingsRequest); ok && asked.GetParams().GetEncodingFormat() == "base64" {
+		mode |= wire.Base64Vectors
+	}
+	text, err := codec.Append(nil, r.body(response), mode)
 	if err != nil {
 		return answer{}, fmt.Errorf("encode the reply: %w", err)
 	}
