@@ -30,10 +30,10 @@ func planText(id string, record *auditv1.GetAuditEntryResponse) (string, error) 
 
 // auditText is the entry of a record as a scenario shows it: without what differs from
 // call to call and between the doors, which must be there and right, and without the
-// provider's own usage, which call compares with what it sent.
-func auditText(id string, by door, ask message, record *auditv1.GetAuditEntryResponse) (string, error) {
+// provider's own usage where that is what it sent.
+func auditText(got *outcome, by door, record *auditv1.GetAuditEntryResponse) (string, error) {
 	e := proto.CloneOf(record.GetEntry())
-	if err := errors.Join(checkIdentity(id, e), checkEntrance(by, ask, e)); err != nil {
+	if err := errors.Join(checkIdentity(got.id, e), checkEntrance(by, got.ask, e)); err != nil {
 		return "", err
 	}
 	e.Id, e.RequestId, e.StartTime, e.Duration, e.Timings, e.Client, e.PlanDigest = "", "", nil, nil, nil, nil, ""
@@ -47,7 +47,9 @@ func auditText(id string, by door, ask message, record *auditv1.GetAuditEntryRes
 			attempt.Usage = nil
 		}
 	}
-	e.UsageJson = ""
+	if got.names.knows(e.GetUsageJson()) {
+		e.UsageJson = ""
+	}
 	return text(e)
 }
 
