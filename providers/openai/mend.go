@@ -216,6 +216,16 @@ func (s *mending) find(c *chatv1.ToolCall) int {
 	return len(s.calls) - 1
 }
 
+// lacking says that a finish reason will be among the tail.
+func (m *mender) lacking() bool {
+	for _, s := range m.choices {
+		if !s.finished && s.blank {
+			return true
+		}
+	}
+	return false
+}
+
 // tail are the chunks that a stream still lacks at its proper end: finish reasons that
 // were empty texts, and what was held.
 func (m *mender) tail() []*chatv1.ChatCompletionChunk {

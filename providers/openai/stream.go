@@ -162,8 +162,14 @@ func (s *chatStream) mend(chunk *chatv1.ChatCompletionChunk) bool {
 		s.exchange.UsageJSON = usageElsewhereOf(chunk.GetExtraJson())
 	}
 	s.exchange.Usage = proto.CloneOf(chunk.GetUsage())
-	if s.quirks.Replies.UsageWithChoices && s.request.asked && len(chunk.GetChoices()) > 0 {
+	switch with := len(chunk.GetChoices()) > 0; {
+	case !s.request.asked:
+	case with && s.quirks.Replies.UsageWithChoices:
 		s.mender.usage, chunk.Usage = chunk.GetUsage(), nil
+	case !with && s.mender.lacking(): // the usage is the last chunk, behind all finish reasons
+		s.mender.usage = chunk.GetUsage()
+		s.mender.hold(chunk)
+		return false
 	}
 	return true
 }
