@@ -4,10 +4,10 @@ package ollama
 
 import (
 	"cmp"
-	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	"slices"
 	"strings"
 
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	"github.com/signalbox-ai/signalbox/providers/openai"
 )
 

@@ -40,12 +40,12 @@ type Background struct {
 
 	mu      sync.Mutex
 	working map[string]context.CancelCauseFunc // by owner and id
-	waiting map[string]chan struct{}           // closed when there is something new
+	waiting map[string]*waiting                // who waits for something new
 }
 
 // NewBackground returns a Background. Serve comes before the first job.
 func NewBackground(deps BackgroundDeps) *Background {
-	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]chan struct{}{}}
+	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*waiting{}}
 }
 
 // Serve says who makes responses, and which steps a call passes.
@@ -104,22 +104,41 @@ func key(owner, id string) string { return owner + "\x00" + id }
 func (b *Background) news(owner, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if waiting := b.waiting[key(owner, id)]; waiting != nil {
-		close(waiting)
-		delete(b.waiting, key(owner, id))
+	if w := b.waiting[key(owner, id)]; w != nil {
+		close(w.news)
+		w.news = make(chan struct{})
 	}
 }
 
-// next is closed when there is something new of a response that is made here.
-func (b *Background) next(owner, id string) <-chan struct{} {
+// waiting are those who follow a response.
+type waiting struct {
+	news chan struct{} // closed when there is something new
+	many int
+}
+
+// wait begins to wait for what is made of a response here; leave ends it.
+func (b *Background) wait(owner, id string) (next func() <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := b.waiting[key(owner, id)]
-	if waiting == nil {
-		waiting = make(chan struct{})
-		b.waiting[key(owner, id)] = waiting
+	w := b.waiting[key(owner, id)]
+	if w == nil {
+		w = &waiting{news: make(chan struct{})}
+		b.waiting[key(owner, id)] = w
 	}
-	return waiting
+	w.many++
+	next = func() <-chan struct{} {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return w.news
+	}
+	leave = func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if w.many--; w.many == 0 {
+			delete(b.waiting, key(owner, id))
+		}
+	}
+	return next, leave
 }
 
 // lookAgain is how often who follows a response looks for what another process wrote.
@@ -130,8 +149,10 @@ const lookAgain = time.Second
 func (b *Background) Follow(ctx context.Context, owner, id string, after int32, send func(event *responsesv1.StreamEvent, more bool) error) error {
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
+	next, leave := b.wait(owner, id)
+	defer leave()
 	for {
-		news := b.next(owner, id)
+		news := next()
 		response, err := b.deps.Objects.Response(ctx, owner, id) // before its events: none comes behind its end
 		if err != nil {
 			return err
@@ -367,7 +388,7 @@ func (m *making) end(ctx context.Context, response *responsesv1.Response) error 
 
 // fail keeps why the response could not be made.
 func (m *making) fail(ctx context.Context, why *failure.Error) error {
-	response, events := m.pending.Response(), []*responsesv1.StreamEvent(nil)
+	response := m.pending.Response()
 	if m.shown == nil {
 		m.shown = responses.NewAccumulator(maxShown)
 	}
@@ -376,11 +397,10 @@ func (m *making) fail(ctx context.Context, why *failure.Error) error {
 	}
 	response = responses.Fail(response, why)
 	m.pending.Own(response)
-	events = append(m.waiting, responses.Ended(response, m.next))
 	if err := m.pending.End(ctx, response); err != nil {
 		return stale(err)
 	}
-	m.waiting = events
+	m.waiting = append(m.waiting, responses.Ended(response, m.next))
 	return m.flush(ctx)
 }
 
