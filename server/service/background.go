@@ -239,17 +239,54 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 	b.mu.Lock()
 	b.working[key(owner, id)] = stop
 	b.mu.Unlock()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		b.watch(ctx, owner, id, stop)
+	}()
 	defer func() {
+		stop(nil)
+		<-watched
 		b.mu.Lock()
 		delete(b.working, key(owner, id))
 		b.mu.Unlock()
 		b.news(owner, id)
 	}()
-	m := &making{background: b, pending: pending, owner: owner, id: id}
-	if giveUp {
-		return m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_INTERNAL, "The response could not be made."))
+	m := &making{
+		background: b, pending: pending, owner: owner, id: id,
+		next: objects.QueueEvents, shown: responses.NewAccumulator(maxShown),
 	}
-	return m.make(ctx)
+	err = stale(pending.Begin(ctx))
+	switch {
+	case err != nil:
+	case giveUp:
+		err = m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_INTERNAL, "The response could not be made."))
+	default:
+		err = m.make(ctx)
+	}
+	if errors.Is(err, errStopped) {
+		return nil // cancelled or deleted, and kept so
+	}
+	return err
+}
+
+// watch stops the making of a response that another process has cancelled or deleted.
+func (b *Background) watch(ctx context.Context, owner, id string, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		response, err := b.deps.Objects.Response(ctx, owner, id)
+		failed := failure.As(err)
+		if response.GetStatus() == "cancelled" || failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
+			stop(errStopped)
+			return
+		}
+	}
 }
 
 // making is a response that is worked on.
@@ -261,14 +298,11 @@ type making struct {
 	next       int32
 	waiting    []*responsesv1.StreamEvent
 	shown      *responses.Accumulator
+	over       bool // it is kept as it ended
 }
 
 // make makes the response as a call of its own.
 func (m *making) make(ctx context.Context) error {
-	if err := m.pending.Begin(ctx); err != nil {
-		return stale(err)
-	}
-	m.next, m.shown = objects.QueueEvents, responses.NewAccumulator(maxShown)
 	request, keyID, requestID := m.pending.Request()
 	principal, known := m.background.deps.Principal(keyID)
 	if !known {
@@ -290,8 +324,8 @@ func (m *making) make(ctx context.Context) error {
 	switch {
 	case failed == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), errStopped):
-		return nil // cancelled or deleted, and kept so
+	case errors.Is(context.Cause(ctx), errStopped), errors.Is(err, errStopped):
+		return errStopped
 	case ctx.Err() != nil:
 		return ctx.Err() // the process stops: another one makes it
 	default:
@@ -304,6 +338,9 @@ func (m *making) answer(ctx context.Context, c *call.Call, request *responsesv1.
 	s := m.background.responses
 	if m.turn, err = s.turn(ctx, c, request.GetParams(), true); err != nil {
 		return err
+	}
+	if err := m.turn.input.Queued(ctx, m.id); err != nil {
+		return stale(err)
 	}
 	w := newWalk(c, request.GetParams(), s.deps.Meter)
 	upstream, err := begin(ctx, w, s.deps.Responders, fit(m.turn, providers.Responder.StreamResponse), showsOutput)
@@ -376,32 +413,40 @@ func (m *making) flush(ctx context.Context) error {
 // end keeps the response as it ended, and then shows its last events.
 func (m *making) end(ctx context.Context, response *responsesv1.Response) error {
 	if response.GetStatus() != "failed" {
-		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput()); err != nil {
+		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput(), true); err != nil {
 			return err
 		}
 	}
 	if err := m.pending.End(ctx, response); err != nil {
 		return stale(err)
 	}
-	return m.flush(ctx)
+	m.over = true
+	_ = m.flush(ctx) // who follows it sees that it has ended in any case
+	return nil
 }
 
 // fail keeps why the response could not be made.
 func (m *making) fail(ctx context.Context, why *failure.Error) error {
-	response := m.pending.Response()
-	if m.shown == nil {
-		m.shown = responses.NewAccumulator(maxShown)
+	if m.over {
+		return nil // what came behind its end does not matter
 	}
+	response := m.pending.Response()
 	if partial := m.shown.Response(); partial != nil {
 		response = partial
 	}
 	response = responses.Fail(response, why)
 	m.pending.Own(response)
-	if err := m.pending.End(ctx, response); err != nil {
+	err := m.pending.End(ctx, response)
+	if failed := failure.As(err); failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE {
+		response = responses.Fail(m.pending.Response(), why) // without what has come of it
+		err = m.pending.End(ctx, response)
+	}
+	if err != nil {
 		return stale(err)
 	}
 	m.waiting = append(m.waiting, responses.Ended(response, m.next))
-	return m.flush(ctx)
+	_ = m.flush(ctx) // as above
+	return nil
 }
 
 // stale makes nothing of the failure of a response that somebody else has ended.

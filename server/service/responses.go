@@ -114,6 +114,7 @@ func (s *Responses) follow(ctx context.Context, turn *turn, req *responsesv1.Str
 		return err
 	}
 	err = s.deps.Background.Follow(ctx, turn.owner, response.GetId(), -1, func(event *responsesv1.StreamEvent, more bool) error {
+		responses.Hide(responses.Items(event), req.GetParams().GetInclude())
 		turn.naming().Event(event)
 		turn.echo(event.GetLifecycle().GetResponse())
 		return sink.send(event, more)
@@ -312,8 +313,9 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 		return nil
 	}
 	t.kept = true
+	stored := false
 	if t.local() {
-		stored := t.call.Has(policyv1.Feature_FEATURE_STORAGE)
+		stored = t.call.Has(policyv1.Feature_FEATURE_STORAGE)
 		response.Store = &stored
 		if stored {
 			if err := t.store(ctx, response); err != nil {
@@ -324,7 +326,11 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 	if response.GetStatus() != "completed" && response.GetStatus() != "incomplete" {
 		return nil
 	}
-	return t.input.AddTurn(ctx, response.GetId(), response.GetOutput())
+	err := t.input.AddTurn(ctx, response.GetId(), response.GetOutput(), stored)
+	if err != nil && stored { // all or nothing
+		_ = t.service.deps.Objects.DeleteResponse(context.WithoutCancel(ctx), t.owner, response.GetId()) // it expires
+	}
+	return err
 }
 
 // keepPatience is how long a reply waits for the store, unless its caller asked in so
