@@ -83,7 +83,7 @@ func mistralGrammar() *grammar {
 		less: map[string][]string{
 			"request": {
 				"functions", "function_call", "max_completion_tokens", "logprobs", "top_logprobs", "logit_bias", "seed", "stream_options",
-				"modalities", "audio", "verbosity", "service_tier", "store", "user", "safety_identifier", "prompt_cache_key",
+				"modalities", "audio", "verbosity", "service_tier", "store", "user", "safety_identifier",
 				"prompt_cache_retention", "prompt_cache_options", "web_search_options", "moderation",
 			},
 			"message":   {"name"},
