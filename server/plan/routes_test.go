@@ -263,12 +263,21 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// What may be kept is kept where it is asked for, and of chat completions nothing is.
-func TestNothingIsKept(t *testing.T) {
+// The gateway keeps what it is asked to keep, where the provider does not.
+func TestWhatIsKept(t *testing.T) {
 	t.Parallel()
-	made, err := request{params: &chatv1.ChatCompletionParams{Store: new(true)}}.derive(t, routed(t), "fast")
-	if err != nil || strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE") {
-		t.Errorf("got %v, %v", made.GetFeatures(), err)
+	for name, test := range map[string]struct {
+		store *bool
+		kept  bool
+	}{
+		"unsaid": {nil, false},
+		"asked":  {new(true), true},
+		"unwant": {new(false), false},
+	} {
+		made, err := request{params: &chatv1.ChatCompletionParams{Store: test.store}}.derive(t, routed(t), "fast")
+		if kept := strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE"); err != nil || kept != test.kept || made.GetTarget().GetEmulated() != test.kept {
+			t.Errorf("%s: got %v, %v", name, made, err)
+		}
 	}
 }
 
