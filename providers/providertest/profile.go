@@ -56,6 +56,8 @@ type profile struct {
 	models []known
 	model  func(id string) *node
 	list   func(ids []string) *node
+	// catalogue says that the list is not of what can be called.
+	catalogue bool
 
 	// voice is how it spells completions.
 	voice *voice
