@@ -64,7 +64,7 @@ func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 			id = itemID(item)
 		}
 		seen[id] = true
-		body, err := encode(item)
+		body, err := encode(inParts(item))
 		if err != nil {
 			return nil, err
 		}

@@ -352,8 +352,14 @@ func (m *making) flush(ctx context.Context) error {
 	return stale(err)
 }
 
-// end keeps the response as it ended, and then shows its last events.
+// end keeps the response as it ended, and then shows its last event. All others come
+// before: who follows the response reads no further once it has ended.
 func (m *making) end(ctx context.Context, response *responsesv1.Response) error {
+	last := m.waiting[len(m.waiting)-1:]
+	m.waiting = m.waiting[:len(m.waiting)-1]
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
 	if response.GetStatus() != "failed" {
 		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput()); err != nil {
 			return err
@@ -362,12 +368,16 @@ func (m *making) end(ctx context.Context, response *responsesv1.Response) error 
 	if err := m.pending.End(ctx, response); err != nil {
 		return stale(err)
 	}
+	m.waiting = last
 	return m.flush(ctx)
 }
 
 // fail keeps why the response could not be made.
 func (m *making) fail(ctx context.Context, why *failure.Error) error {
-	response, events := m.pending.Response(), []*responsesv1.StreamEvent(nil)
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
+	response := m.pending.Response()
 	if m.shown == nil {
 		m.shown = responses.NewAccumulator(maxShown)
 	}
@@ -376,11 +386,10 @@ func (m *making) fail(ctx context.Context, why *failure.Error) error {
 	}
 	response = responses.Fail(response, why)
 	m.pending.Own(response)
-	events = append(m.waiting, responses.Ended(response, m.next))
 	if err := m.pending.End(ctx, response); err != nil {
 		return stale(err)
 	}
-	m.waiting = events
+	m.waiting = []*responsesv1.StreamEvent{responses.Ended(response, m.next)}
 	return m.flush(ctx)
 }
 
