@@ -13,7 +13,6 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
-	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 )
 
@@ -100,15 +99,7 @@ func say(words string) *providers.ChatCall {
 // params is the client's selector, that of the target the provider's name.
 func call(params *chatv1.ChatCompletionParams) *providers.ChatCall {
 	params.Model = "alias-of-the-client"
-	return &providers.ChatCall{
-		Params:    params,
-		Target:    &planv1.Target{Provider: "test", ProviderType: "openai", Model: "gpt-4o-mini", SameDialect: true},
-		Retry:     &planv1.RetryPolicy{MaxAttempts: attempts, MaxBackoff: durationpb.New(maxBackoff)},
-		Patch:     true,
-		Meter:     true,
-		RequestID: "req-of-the-suite",
-		Exchange:  &providers.Exchange{},
-	}
+	return aimed(params, "gpt-4o-mini")
 }
 
 // result is how a call went: a reply, or what came of a stream, and the error.

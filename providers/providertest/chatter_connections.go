@@ -48,7 +48,7 @@ func (s *suite) testConnections(t *testing.T) {
 		r := s.rig(t, longWait)
 		r.up.EnqueueText(t, "early,status=401,times=-1")
 		c := say(strings.Repeat("a long prompt ", 1<<20))
-		if e := checkFailure(t, r.up, c, r.run(t.Context(), c, false).err, because(refusedKey)); r.up.Calls() != 1 {
+		if e := checkFailure(t, r.up, c.Exchange, "gpt-4o-mini", r.run(t.Context(), c, false).err, because(refusedKey)); r.up.Calls() != 1 {
 			t.Errorf("%v after %d calls", e, r.up.Calls())
 		}
 	})
@@ -78,7 +78,7 @@ func (s *suite) testRedirect(t *testing.T, code string, stream bool) {
 	r, other := s.rig(t, longWait), Start(t)
 	r.up.EnqueueText(t, "redirect="+code+":"+other.URL()+"/chat/completions,times=-1")
 	c := say("x")
-	if e := checkFailure(t, r.up, c, r.run(t.Context(), c, stream).err, because(invalidReply)); other.Calls() != 0 {
+	if e := checkFailure(t, r.up, c.Exchange, "gpt-4o-mini", r.run(t.Context(), c, stream).err, because(invalidReply)); other.Calls() != 0 {
 		t.Errorf("the redirect was followed: %v", e)
 	}
 }

@@ -48,7 +48,7 @@ func (s *suite) testFault(t *testing.T, f fault, stream bool) {
 		c.Params.StreamOptions = nil
 	}
 	got := r.run(t.Context(), c, stream)
-	e := checkFailure(t, r.up, c, got.err, f.reasons)
+	e := checkFailure(t, r.up, c.Exchange, "gpt-4o-mini", got.err, f.reasons)
 	if f.calls > 0 && r.up.Calls() != f.calls {
 		t.Errorf("%d calls, want %d", r.up.Calls(), f.calls)
 	}
@@ -60,8 +60,9 @@ func (s *suite) testFault(t *testing.T, f fault, stream bool) {
 	}
 }
 
-// checkFailure judges a failure and what the adapter told of it.
-func checkFailure(t testing.TB, up *Upstream, c *providers.ChatCall, err error, reasons []commonv1.ErrorReason) *failure.Error {
+// checkFailure judges a failure of a call for a model, and what the adapter told of
+// it.
+func checkFailure(t testing.TB, up *Upstream, x *providers.Exchange, model string, err error, reasons []commonv1.ErrorReason) *failure.Error {
 	t.Helper()
 	e := failure.As(err)
 	switch {
@@ -80,11 +81,11 @@ func checkFailure(t testing.TB, up *Upstream, c *providers.ChatCall, err error, 
 	if len(e.UpstreamBody) > 1024 {
 		t.Errorf("the failure shows %d bytes of the answer", len(e.UpstreamBody))
 	}
-	if got := len(c.Exchange.Attempts); got != up.Calls() {
+	if got := len(x.Attempts); got != up.Calls() {
 		t.Errorf("%d attempts were told of %d calls", got, up.Calls())
 	}
-	for _, a := range c.Exchange.Attempts {
-		if a.Reason == ok || a.Model != "gpt-4o-mini" || a.Start.IsZero() || a.Duration <= 0 {
+	for _, a := range x.Attempts {
+		if a.Reason == ok || a.Model != model || a.Start.IsZero() || a.Duration <= 0 {
 			t.Errorf("an attempt is %+v", a)
 		}
 	}

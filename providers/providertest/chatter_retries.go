@@ -19,7 +19,7 @@ func (s *suite) testRetries(t *testing.T) {
 		r.up.EnqueueText(t, "status=500")
 		c := say("Hello.")
 		c.Retry.MaxAttempts = 1
-		if e := checkFailure(t, r.up, c, r.run(t.Context(), c, false).err, because(failed)); r.up.Calls() != 1 {
+		if e := checkFailure(t, r.up, c.Exchange, "gpt-4o-mini", r.run(t.Context(), c, false).err, because(failed)); r.up.Calls() != 1 {
 			t.Errorf("%v after %d calls", e, r.up.Calls())
 		}
 	})

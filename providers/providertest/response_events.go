@@ -33,9 +33,7 @@ func (x *exchange) ladder(t *turn, a *ask, final *node, said *spoken) []*node {
 	for i, item := range final.get("output").items() {
 		l.item(i, item)
 	}
-	if !x.script.NoFinish {
-		l.add("response."+final.get("status").str(), "response", lay(final.without("billing")))
-	}
+	l.add("response."+final.get("status").str(), "response", lay(final.without("billing")))
 	return l.out
 }
 
