@@ -7,8 +7,8 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
-// Fields is what a provider takes of a chat completion's request, and what becomes of
-// the rest. Requests are written by it, Losses reads it, and so do the docs, so that
+// Fields is what a provider takes of a request of one kind, and what becomes of the
+// rest. Requests are written by it, Losses reads it, and so do the docs, so that
 // none of them can say what another does not do.
 type Fields struct {
 	// Title is the provider's name, for people.
