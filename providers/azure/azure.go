@@ -45,7 +45,7 @@ func site(c *configv1.Provider) openai.Site {
 var responseFields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "Azure",
 	Rows: append(openai.Without("context_management moderation"),
-		openai.Field{Path: "prompt", Refuse: true, Why: "Azure has no prompt templates."}),
+		openai.Field{Path: "prompt", Same: []string{"null"}, Refuse: true, Why: "Azure has no prompt templates."}),
 }
 
 // undated is after all versions that have a date.

@@ -149,7 +149,7 @@ func (s *responseStream) read() error {
 		return s.end(err)
 	}
 	if string(event.Data) == done { // some send it, behind the end
-		return s.end(io.EOF)
+		return s.end(io.ErrUnexpectedEOF)
 	}
 	text := string(event.Data) // the event's strings are pieces of it
 	m := new(responsesv1.StreamEvent)
@@ -188,12 +188,13 @@ func endOf(event *responsesv1.StreamEvent) *responsesv1.Response {
 	}
 }
 
-// end judges the end of the events.
+// end judges the end of the events. What broke off is no io.EOF, not even as a cause:
+// that would pass for an end in order.
 func (s *responseStream) end(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if !s.ended {
-			return s.broken(err)
+			return s.broken(io.ErrUnexpectedEOF)
 		}
 		s.events.Done()
 		return io.EOF

@@ -24,10 +24,10 @@ var responseFields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "xAI",
 	Rows: append(openai.Without("context_management moderation"),
 		openai.Field{
-			Path: "background", Same: []string{"false"}, Refuse: true,
+			Path: "background", Same: []string{"false", "null"}, Refuse: true,
 			Why: "xAI makes no responses in the background.",
 		},
-		openai.Field{Path: "prompt", Refuse: true, Why: "xAI has no prompt templates."}),
+		openai.Field{Path: "prompt", Same: []string{"null"}, Refuse: true, Why: "xAI has no prompt templates."}),
 }
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
