@@ -263,12 +263,14 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// What may be kept is kept where it is asked for, and of chat completions nothing is.
-func TestNothingIsKept(t *testing.T) {
+// What may be kept is kept where it is asked for.
+func TestWhatIsAskedForIsKept(t *testing.T) {
 	t.Parallel()
-	made, err := request{params: &chatv1.ChatCompletionParams{Store: new(true)}}.derive(t, routed(t), "fast")
-	if err != nil || strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE") {
-		t.Errorf("got %v, %v", made.GetFeatures(), err)
+	for _, store := range []*bool{nil, new(false), new(true)} {
+		made, err := request{params: &chatv1.ChatCompletionParams{Store: store}}.derive(t, routed(t), "fast")
+		if kept := strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE"); err != nil || kept != (store != nil && *store) {
+			t.Errorf("got %v, %v", made.GetFeatures(), err)
+		}
 	}
 }
 
