@@ -18,9 +18,9 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Replies:   openai.Replies{Mend: true},
 	Site:      site,
 
-	Embeddings:  openai.Embeddings,
-	Responses:   openai.AllResponses,
-	Completions: true,
+	Embeddings:     &openai.Embeddings{},
+	Responses:      openai.StoredResponses,
+	ResponseFields: responseFields,
 })
 
 // site is where a resource has its deployments: at URLs without versions, where the
@@ -40,6 +40,13 @@ func site(c *configv1.Provider) openai.Site {
 		s.Query = url.Values{"api-version": {s.Version}}
 	}
 	return s
+}
+
+// responseFields are the members of requests for responses.
+var responseFields = openai.Fields{ //nolint:gochecknoglobals // a table
+	Title: "Azure",
+	Rows: append(openai.Without("context_management moderation"),
+		openai.Field{Path: "prompt", Same: []string{"null"}, Refuse: true, Why: "Azure has no prompt templates."}),
 }
 
 // undated is after all versions that have a date.

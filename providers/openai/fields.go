@@ -7,8 +7,8 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
-// Fields is what a provider takes of a chat completion's request, and what becomes of
-// the rest. Requests are written by it, Losses reads it, and so do the docs, so that
+// Fields is what a provider takes of a request of one kind, and what becomes of the
+// rest. Requests are written by it, Losses reads it, and so do the docs, so that
 // none of them can say what another does not do.
 type Fields struct {
 	// Title is the provider's name, for people.
@@ -83,10 +83,10 @@ var defaults = map[string][]string{
 	"modalities":          {`["text"]`},
 	"service_tier":        {`"auto"`, `"default"`},
 	"verbosity":           {`"medium"`},
-	"frequency_penalty":   {"0"},
-	"presence_penalty":    {"0"},
-	"temperature":         {"1"},
-	"top_p":               {"1"},
+	"frequency_penalty":   {"0", "0.0"},
+	"presence_penalty":    {"0", "0.0"},
+	"temperature":         {"1", "1.0"},
+	"top_p":               {"1", "1.0"},
 	"include_obfuscation": {"false"},
 	"detail":              {`"auto"`},
 	"strict":              {"false"},

@@ -22,7 +22,7 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Replies: openai.Replies{Mend: true, UsageWithChoices: true, Failures: map[string]int{"error": 502}},
 	Site:    site,
 
-	Embeddings: openai.Embeddings,
+	Embeddings: &openai.Embeddings{},
 })
 
 // site has the headers that say for whom calls are made.
