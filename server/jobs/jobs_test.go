@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -154,6 +155,7 @@ var rules = []struct {
 	{"periodic work is done at the start and again", periodic},
 	{"a job of a killed process is done after the restart", killed},
 	{"a long job is not taken for dead", long},
+	{"many processes start at once", startTogether},
 }
 
 func TestSQLite(t *testing.T) {
@@ -487,4 +489,24 @@ func long(t *testing.T, p place) {
 	if got := await(t, began); got != "marker" {
 		t.Errorf("%s began twice", got)
 	}
+}
+
+func startTogether(t *testing.T, p place) {
+	var starting sync.WaitGroup
+	for n := range 6 {
+		starting.Go(func() {
+			j, closeHandle, err := p.make(t.Context(), 1, time.Second)
+			if err != nil {
+				t.Errorf("open: %v", err)
+				return
+			}
+			if _, err := j.Enqueue(t.Context(), upkeep{fmt.Sprint(n)}, Options{}); err != nil {
+				t.Errorf("Enqueue: %v", err)
+			}
+			if err := closeHandle(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
 }
