@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -61,7 +62,8 @@ func fromMembers(m members) errorBody {
 		param:   str(m["param"]),
 	}
 	if b.message == "" {
-		b.message = detail(m["detail"])
+		within, _ := object(m["message"])
+		b.message = cmp.Or(detail(m["detail"]), detail(within["detail"]))
 	}
 	if b.message == "" {
 		b.message = str(m["msg"])
@@ -181,7 +183,8 @@ func word(text []byte) string {
 	return str(text)
 }
 
-// detail is FastAPI's: a sentence, or a list of objects with one each.
+// detail is FastAPI's: a sentence, or a list of objects with one each. Mistral has it in
+// its message.
 func detail(text []byte) string {
 	if s := str(text); s != "" {
 		return s
