@@ -61,6 +61,9 @@ func fromMembers(m members) errorBody {
 		code:    word(m["code"]),
 		param:   str(m["param"]),
 	}
+	if inner, ok := object(m["message"]); ok { // Mistral's
+		b.message = detail(inner["detail"])
+	}
 	if b.message == "" {
 		within, _ := object(m["message"])
 		b.message = cmp.Or(detail(m["detail"]), detail(within["detail"]))

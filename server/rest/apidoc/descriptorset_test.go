@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	_ "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	_ "github.com/signalbox-ai/signalbox/gen/signalbox/objects/v1"
 )
 
 func readSet(t *testing.T) *descriptorpb.FileDescriptorSet {
