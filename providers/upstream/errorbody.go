@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -64,7 +65,8 @@ func fromMembers(m members) errorBody {
 		b.message = detail(inner["detail"])
 	}
 	if b.message == "" {
-		b.message = detail(m["detail"])
+		within, _ := object(m["message"])
+		b.message = cmp.Or(detail(m["detail"]), detail(within["detail"]))
 	}
 	if b.message == "" {
 		b.message = str(m["msg"])
@@ -187,7 +189,8 @@ func word(text []byte) string {
 	return str(text)
 }
 
-// detail is FastAPI's: a sentence, or a list of objects with one each.
+// detail is FastAPI's: a sentence, or a list of objects with one each. Mistral has it in
+// its message.
 func detail(text []byte) string {
 	if s := str(text); s != "" {
 		return s
