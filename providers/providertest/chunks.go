@@ -123,7 +123,7 @@ func (s *streamer) calls(i int, c *spoken) {
 			s.say(i, c, obj("tool_calls", list(call.node(k).laid(s.v.piece))), nil, moment{})
 			continue
 		}
-		if len(c.calls) > 1 || s.v.wordless == wordlessEmpty {
+		if len(c.calls) > 1 || s.v.wordless == wordlessEmpty || s.v.lateRole {
 			s.say(i, c, obj("tool_calls", list(s.opening(k, call))), nil, moment{})
 		}
 		for _, p := range pieces(call.arguments, 6) {

@@ -23,7 +23,7 @@ func azureProfile() *profile {
 	p.senses = []sense{checkVersion, checkTurns, checkTools, checkTogether, checkModel}
 	p.voice = azureVoice()
 	p.envelope = azureError
-	p.indents, p.openai = false, false
+	p.indents, p.openai, p.catalogue = false, false, true
 	p.header = map[string]string{"X-Ms-Region": "Sweden Central", "Apim-Request-Id": "a3f2c1d0-0000-4000-8000-000000000001"}
 	p.model = func(id string) *node {
 		return obj(

@@ -54,10 +54,16 @@ func groqGrammar() *grammar {
 				"search_settings":   may(nullable(anyObject)),
 				"compound_custom":   may(nullable(anyObject)),
 				"documents":         may(nullable(array(0, 100, anyObject))),
+				"citation_options":  may(nullable(oneOf("enabled", "disabled"))),
+				"exclude_domains":   may(nullable(array(0, 100, text))), "include_domains": may(nullable(array(0, 100, text))),
+				"disable_tool_validation": may(nullable(boolean)),
 			},
 			"assistant": {"reasoning": may(nullable(text))},
 		},
 		lessKinds: map[string][]string{"tool": {"custom"}, "call": {"custom"}, "part": {"input_audio", "file"}},
+		moreKinds: map[string]map[string]rule{
+			"part": {"document": object(map[string]field{"type": must(text), "document": must(anyObject)})},
+		},
 	}
 }
 

@@ -15,7 +15,8 @@ func mistralProfile() *profile {
 		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		grammar:    mistralGrammar(),
-		senses:     []sense{checkTurns, checkTools},
+		roles:      true,
+		senses:     []sense{checkTurns, checkTools, checkCallIDs},
 		thinkers:   []string{"magistral"},
 		models:     same("mistral-small-latest", "mistral-large-latest", "magistral-medium-2507", "mistral-embed"),
 		model: func(id string) *node {
@@ -83,7 +84,7 @@ func mistralGrammar() *grammar {
 		less: map[string][]string{
 			"request": {
 				"functions", "function_call", "max_completion_tokens", "logprobs", "top_logprobs", "logit_bias", "seed", "stream_options",
-				"modalities", "audio", "verbosity", "service_tier", "store", "user", "safety_identifier", "prompt_cache_key",
+				"modalities", "audio", "verbosity", "service_tier", "store", "user", "safety_identifier",
 				"prompt_cache_retention", "prompt_cache_options", "web_search_options", "moderation",
 			},
 			"message":   {"name"},
@@ -94,6 +95,7 @@ func mistralGrammar() *grammar {
 			"request": {
 				"random_seed": may(nullable(integer(0, math.MaxInt64))), "safe_prompt": may(boolean),
 				"prompt_mode":      may(nullable(oneOf("reasoning"))),
+				"guardrails":       may(nullable(array(0, 100, anyObject))),
 				"reasoning_effort": may(nullable(oneOf("none", "high"))),
 				"temperature":      may(nullable(decimal(0, 1.5))),
 				"tool_choice": may(nullable(either(oneOf("none", "auto", "any", "required"), object(map[string]field{
@@ -105,17 +107,39 @@ func mistralGrammar() *grammar {
 			"call":      {"type": may(text), "index": may(integer(0, 1000))},
 		},
 		lessKinds: map[string][]string{
-			"role": {"developer", "function"}, "tool": {"custom"}, "call": {"custom"}, "part": {"file"}, "assistant part": {"refusal"},
+			"role": {"developer", "function"}, "tool": {"custom"}, "call": {"custom"}, "assistant part": {"refusal"},
 		},
 		moreKinds: map[string]map[string]rule{
 			"part": {
 				"image_url":    object(map[string]field{"type": must(text), "image_url": must(address)}),
 				"document_url": object(map[string]field{"type": must(text), "document_url": must(text), "document_name": may(nullable(text))}),
+				"file":         object(map[string]field{"type": must(text), "file_id": must(text)}),
+				"reference":    object(map[string]field{"type": must(text), "reference_ids": must(array(0, 1000, anything))}),
 				"input_audio":  object(map[string]field{"type": must(text), "input_audio": must(text)}),
 			},
 			"assistant part": {"thinking": thinking},
 		},
 	}
+}
+
+// checkCallIDs judges that calls have ids of nine letters and digits.
+func checkCallIDs(_ *exchange, root *node, _ string) *APIError {
+	for _, m := range root.get("messages").items() {
+		ids := []*node{m.get("tool_call_id")}
+		for _, c := range m.get("tool_calls").items() {
+			ids = append(ids, c.get("id"))
+		}
+		for _, id := range ids {
+			good := func(r rune) bool { return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+			if id != nil && (len(id.str()) != 9 || strings.TrimFunc(id.str(), good) != "") {
+				return &APIError{
+					Status: http.StatusBadRequest, Type: "invalid_function_call", Code: "3280",
+					Message: "The id of a tool call must be nine letters or digits, and this one is '" + id.str() + "'.",
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // mistralError is FastAPI's for requests of a wrong form, and its own for others.

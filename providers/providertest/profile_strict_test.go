@@ -32,9 +32,11 @@ func TestProvidersRefuse(t *testing.T) {
 		{ProfileDeepSeek, "role", role("deepseek-chat", "developer"), 400, `developer`},
 		{ProfileDeepSeek, "format", asks("deepseek-chat", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}},`), 400, `json_schema`},
 		{ProfileMistral, "unknown", asks("mistral-small-latest", `"seed":2,`), 422, `"detail":[{"type":"extra_forbidden","loc":["body","seed"]`},
-		{ProfileMistral, "in a message", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x","name":"n"}]}`, 422, `"loc":["body","messages",0,"name"]`},
+		{ProfileMistral, "in a message", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x","name":"n"}]}`, 422, `"loc":["body","messages",0,"user","name"]`},
 		{ProfileMistral, "stream_options", asks("mistral-small-latest", `"stream":true,"stream_options":{"include_usage":true},`), 422, `extra_forbidden`},
 		{ProfileMistral, "role", role("mistral-small-latest", "developer"), 422, `literal_error`},
+		{ProfileMistral, "call id", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[` +
+			`{"id":"call_12345","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_12345","content":"x"}]}`, 400, `"code":"3280"`},
 		{ProfileMistral, "model", asks("nobody", ""), 400, `"type":"invalid_model"`},
 		{ProfileOpenRouter, "reasoning", asks("openrouter/auto", `"reasoning":"high",`), 400, `"code":400}`},
 		{ProfileOpenRouter, "model", asks("nobody", ""), 404, `{"error":{"message":`},
@@ -247,5 +249,32 @@ func TestModelLists(t *testing.T) {
 	}
 	if !slices.Contains(Profiles(), ProfileVLLM) {
 		t.Errorf("the profiles are %q", Profiles())
+	}
+}
+
+// Scripted errors are spelled as the provider does.
+func TestScriptedErrorsOfProviders(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		profile, script string
+		status          int
+		want            string
+	}{
+		{ProfileAzure, "status=400,code=content_filter", 400, `"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{`},
+		{ProfileAzure, "status=429,retry-after-ms=5", 429, `{"error":{"code":"429","message":`},
+		{ProfileOpenRouter, "error-body", 200, `{"error":{"message":"The server had an error.","code":500,"metadata":{`},
+		{ProfileOpenRouter, "status=402", 402, `"code":402}`},
+		{ProfileGroq, "status=400,code=tool_use_failed,type=invalid_request_error", 400, `"failed_generation":`},
+		{ProfileXAI, "status=429", 429, `{"code":"Some resource has been exhausted","error":`},
+		{ProfileVLLM, "status=500", 500, `"type":"InternalServerError","param":null,"code":500`},
+		{ProfileMistral, "status=500", 500, `{"object":"error","message":`},
+		{ProfileOllama, "status=500", 500, `"type":"api_error","param":null,"code":null`},
+	} {
+		up := playing(t, c.profile)
+		up.EnqueueText(t, c.script)
+		resp, body := send(t, up, http.MethodPost, "/chat/completions", asks(up.models.ids[0], ""))
+		if resp.StatusCode != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s: %d %s", c.profile, c.script, resp.StatusCode, body)
+		}
 	}
 }

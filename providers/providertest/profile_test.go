@@ -99,3 +99,30 @@ func TestStreamsLookLikeTheProviders(t *testing.T) {
 		})
 	}
 }
+
+// A call that is streamed has its name, its id and its arguments once, at every
+// provider.
+func TestStreamedCallsAreWhole(t *testing.T) {
+	t.Parallel()
+	for _, profile := range Profiles() {
+		up := playing(t, profile)
+		body := `{"model":"` + up.models.ids[0] + `","stream":true,` + weather + `,"messages":[{"role":"user","content":"Call get_weather."}]}`
+		_, got := send(t, up, http.MethodPost, "/chat/completions", body)
+		var id, name, arguments string
+		for _, data := range dataOf(got) {
+			if data == done {
+				continue
+			}
+			for _, c := range parsed(t, data).get("choices").items() {
+				for _, call := range c.get("delta").get("tool_calls").items() {
+					id += call.get("id").str()
+					name += call.get("function").get("name").str()
+					arguments += call.get("function").get("arguments").str()
+				}
+			}
+		}
+		if id == "" || name != "get_weather" || arguments != `{"location":"text"}` || !strings.Contains(got, `"finish_reason":"tool_calls"`) {
+			t.Errorf("%s: %s %s(%s) in %s", profile, id, name, arguments, got)
+		}
+	}
+}
