@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/signalbox-ai/signalbox/server/jobs"
 	"github.com/signalbox-ai/signalbox/server/storage"
 	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
@@ -27,15 +25,13 @@ func (responseJob) Kind() string { return "response" }
 const (
 	// expireEach is how often what has expired is deleted.
 	expireEach = 10 * time.Minute
-	// expireMost is how much of it in one go.
-	expireMost = 500
+	// expireMost is how much of it in one go, so that no transaction keeps others waiting.
+	expireMost = 100
 )
 
 // openJobs makes the job engine, and says who does the jobs.
 func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) error {
-	cfg := proto.CloneOf(s.params.Config.Message.GetStorage())
-	cfg.DatabaseUrl = s.params.Config.DatabaseURL.Reveal()
-	handle, err := sqldb.OpenHandle(ctx, cfg)
+	handle, err := sqldb.OpenHandle(ctx, s.storageConfig())
 	if err != nil {
 		return fmt.Errorf("open the database of jobs: %w", err)
 	}
@@ -53,7 +49,7 @@ func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) err
 		jobs.Handle(s.jobs, func(ctx context.Context, job jobs.Job[responseJob]) error {
 			return s.background.Work(ctx, job.Args.Owner, job.Args.ID, job.GiveUp)
 		}),
-		s.jobs.Every(expireEach, "expired-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
+		s.jobs.Every(expireEach, "expire-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
 	)
 }
 

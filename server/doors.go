@@ -120,7 +120,11 @@ func (s *Server) services(chain *call.Chain, policies call.Policies) []rest.Serv
 // responsesDeps is what responses are made with. A provider without them has them over
 // its chat completions.
 func (s *Server) responsesDeps(policies call.Policies) service.ResponsesDeps {
+	s.background = service.NewBackground(service.BackgroundDeps{
+		Objects: s.objects, Enqueue: s.enqueue, Principal: s.auth.Principal, Policies: policies,
+	})
 	deps := service.ResponsesDeps{
+		Background:      s.background,
 		Responders:      having[providers.Responder](s.providers),
 		ResponseKeepers: having[providers.ResponseKeeper](s.providers),
 		TokenCounters:   having[providers.TokenCounter](s.providers),
@@ -138,10 +142,6 @@ func (s *Server) responsesDeps(policies call.Policies) service.ResponsesDeps {
 			deps.Compactors[name] = emulator
 		}
 	}
-	s.background = service.NewBackground(service.BackgroundDeps{
-		Objects: s.objects, Enqueue: s.enqueue, Principal: s.auth.Principal, Policies: policies,
-	})
-	deps.Background = s.background
 	return deps
 }
 

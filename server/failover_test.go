@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox-ai/signalbox/providers/providertest"
+	"github.com/signalbox-ai/signalbox/server/servertest"
 )
 
 // scenario is a misbehaviour of the first target of a route, by which gateways are
@@ -57,7 +58,7 @@ func failovers() []scenario {
 		},
 		{number: "S06", fault: "takes the request and says nothing", unary: "hang", stream: "hang", whole: late, pieces: late},
 		{
-			number: "S07", fault: "begins at once, and its first token is late", unary: "hang-after=0", stream: "per-chunk=1h", route: "hold: 0.05s, ",
+			number: "S07", fault: "begins at once, and its first token is late", unary: "hang-after=0", stream: "per-chunk=1h",
 			whole: "answered by second: first 200 UPSTREAM_STALLED, second 200", pieces: "answered by second: first 200 UPSTREAM_TIMEOUT, second 200",
 		},
 		{number: "S08", fault: "cuts its reply", unary: "drop-after=3", stream: "drop-after=3", route: hold, whole: retried, pieces: truncated},
@@ -203,6 +204,49 @@ func (s scenario) run(t *testing.T, way entrance, stream bool, script string) st
 	s.checkPaid(t, got, entry)
 	p.checkCalls(t, entry)
 	return row
+}
+
+// A stream that outlasts the time for which it is held is shown whole, and in order.
+func TestHeldStreamIsShown(t *testing.T) {
+	t.Parallel()
+	for _, way := range entrances {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			p := startPair(t, "", "hold: 0.15s, ")
+			p.first.EnqueueText(t, "per-chunk=100ms")
+			got := way.make(t.Context(), t, p.gw, ask{id: "call", stream: true, model: "fast"})
+			if row := outcome(got, p.gw.Record("call").GetEntry()); row != "answered by first: first 200" || got.content != "You said: Hello" {
+				t.Errorf("got %s, %q: %s", row, got.content, got.raw)
+			}
+		})
+	}
+}
+
+// A model that two instances have needs no route to fail over; who names one of them
+// gets that one.
+func TestModelOfTwoInstancesFailsOver(t *testing.T) {
+	t.Parallel()
+	first, second := providertest.Start(t), providertest.Start(t)
+	gw := servertest.Start(t, servertest.File(fmt.Sprintf(`upstream: {max_attempts: 1}
+providers:
+  - {name: first, type: openai, base_url: %q, api_key: %s}
+  - {name: second, type: openai, base_url: %q, api_key: %s}
+`, first.URL(), first.Key(), second.URL(), second.Key())))
+	for selector, want := range map[string]string{
+		model:             "answered by second: first 503 UPSTREAM_OVERLOADED, second 200",
+		"first/" + model:  "refused with UPSTREAM_OVERLOADED: first 503 UPSTREAM_OVERLOADED",
+		"second/" + model: "answered by second: second 200",
+	} {
+		for _, way := range entrances {
+			first.ClearScripts()
+			first.EnqueueText(t, "status=503")
+			id := way.name + strings.ReplaceAll(selector, "/", "-")
+			got := way.make(t.Context(), t, gw, ask{id: id, model: selector})
+			if row := outcome(got, gw.Record(id).GetEntry()); row != want {
+				t.Errorf("%s: got %s, want %s", id, row, want)
+			}
+		}
+	}
 }
 
 // flapping is the scenario of many calls.

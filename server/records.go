@@ -17,8 +17,7 @@ import (
 
 // openAudit opens the store and the spool before it.
 func (s *Server) openAudit(ctx context.Context) error {
-	cfg := proto.CloneOf(s.params.Config.Message.GetStorage())
-	cfg.DatabaseUrl = s.params.Config.DatabaseURL.Reveal()
+	cfg := s.storageConfig()
 	store, err := sqldb.Open(ctx, sqldb.Params{Config: cfg, Log: s.params.Log})
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)

@@ -15,8 +15,8 @@ import (
 )
 
 // Run serves until ctx ends, then stops in order: no longer ready, no longer
-// listening, calls under way finish or are ended, records are shipped. A nil error
-// is an orderly stop.
+// listening, calls and jobs under way finish or are ended, records are shipped. A nil
+// error is an orderly stop.
 func (s *Server) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -24,14 +24,14 @@ func (s *Server) Run(ctx context.Context) error {
 	rooms.Go(func() error { return s.catalog.Run(workCtx) })
 	rooms.Go(func() error { return s.audit.Run(workCtx) })
 	rooms.Go(func() error { return s.watchReadiness(workCtx) })
+	rooms.Go(func() error { return s.meetStore(workCtx) })
 	if s.certs != nil {
 		rooms.Go(func() error { return s.certs.Run(workCtx) })
 	}
-	rooms.Go(func() error { return s.meetStore(workCtx) })
+	doors, doorsCtx := errgroup.WithContext(workCtx)
 	jobsCtx, stopJobs := context.WithCancel(workCtx)
 	defer stopJobs()
-	rooms.Go(func() error { return s.jobs.Run(jobsCtx) })
-	doors, doorsCtx := errgroup.WithContext(workCtx)
+	doors.Go(func() error { return s.jobs.Run(jobsCtx) }) // jobs make calls, and end as calls do
 	doors.Go(func() error { return s.serveHTTP() })
 	doors.Go(func() error {
 		if err := s.grpc.Serve(s.lanes.grpc); err != nil {

@@ -76,7 +76,8 @@ type Server struct {
 	objects    *objects.Keeper
 	jobs       *jobs.Jobs
 	jobsHandle sqldb.Handle
-	keyring    *objectid.Keyring // nil: it has met the store
+	ids        *objectid.Sealer
+	keyring    *objectid.Keyring // nil: its key is known
 	background *service.Background
 	audit      *audit.Log
 	auth       *auth.Auth

@@ -3,6 +3,7 @@ package azure
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
@@ -53,7 +54,7 @@ const undated = "2026-01-01"
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "Azure",
-	Rows: []openai.Field{
+	Rows: slices.Concat(openai.Without("messages.reasoning_content messages.reasoning messages.reasoning_details"), []openai.Field{
 		{Path: "tools", Since: "2023-12-01"},
 		{Path: "tool_choice", Since: "2023-12-01"},
 		{Path: "response_format", Since: "2023-12-01"},
@@ -62,7 +63,7 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "top_logprobs", Since: "2024-02-01"},
 		{Path: "parallel_tool_calls", Since: "2024-08-01"},
 		{Path: "stream_options", Since: "2024-09-01"},
-		{Path: "max_completion_tokens", Since: "2024-09-01"},
+		{Path: "max_completion_tokens", Since: "2024-09-01", As: "max_tokens"},
 		{Path: "reasoning_effort", Since: "2024-12-01"},
 		{Path: "store", Since: "2024-12-01"},
 		{Path: "metadata", Since: "2024-12-01"},
@@ -77,5 +78,5 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "prompt_cache_options", Since: undated},
 		{Path: "web_search_options", Since: undated},
 		{Path: "moderation", Since: undated},
-	},
+	}),
 }

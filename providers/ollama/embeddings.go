@@ -47,7 +47,7 @@ func read(text string) (*embeddingsv1.EmbeddingList, error) {
 		if err := codec.DecodeEmbedding(`{"embedding":`+string(vector)+`}`, one, wire.Limits{}); err != nil {
 			return nil, fmt.Errorf("ollama: read a vector: %w", err)
 		}
-		one.Index = int32(i) //nolint:gosec // a request has few texts
+		one.Index = int32(i)
 		list.Data = append(list.Data, one)
 	}
 	return list, nil

@@ -27,7 +27,7 @@ type Field struct {
 	// Path is where the member is, "messages.name": members of lists have no place.
 	Path string
 	// Since is the first version of the API that knows it, "2024-12-01": older ones are
-	// not sent it. Empty: all do.
+	// sent it by its name in As, else not at all. Empty: all do.
 	Since string
 	// Prefix limits the rest to texts with this beginning.
 	Prefix string
@@ -134,7 +134,9 @@ func (f Fields) compile(version string) *rules {
 			if !older(version, field.Since) {
 				continue
 			}
-			field.Drop, field.Why = true, "This version of "+f.Title+"'s API does not know it."
+			if field.As == "" {
+				field.Drop, field.Why = true, "This version of "+f.Title+"'s API does not know it."
+			}
 		}
 		r.at(field.Path).field = &field
 		if field.Drop && !strings.Contains(field.Path, ".") {

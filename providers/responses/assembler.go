@@ -125,7 +125,7 @@ func (a *assembler) note(c reply) {
 	if c.GetModerationJson() != "" {
 		a.response.ModerationJson = c.GetModerationJson()
 	}
-	a.response.ExtraJson = merge(a.response.GetExtraJson(), c.GetExtraJson())
+	a.response.ExtraJson = merge(a.response.GetExtraJson(), unclaimed(c.GetExtraJson(), a.response.ProtoReflect()))
 }
 
 // begin tells that the response is made, once.

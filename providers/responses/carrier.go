@@ -21,7 +21,7 @@ const (
 // message: its `reasoning_content`, `reasoning` and `reasoning_details`, and the parts
 // of its content that are thoughts. Empty: it has none.
 func EncodeReasoning(message *chatv1.ChatMessage) string {
-	var t thoughts
+	t := thoughts{whole: true}
 	t.add(message)
 	return t.encode()
 }

@@ -42,7 +42,7 @@ func (e *Emulator) CompactResponse(ctx context.Context, call *providers.Response
 	asked.chat = chat
 	completion, err := e.chatter.ChatCompletion(ctx, asked.outgoing(call))
 	if err != nil {
-		return nil, err
+		return nil, renameParam(err)
 	}
 	response, err := asked.assembler().whole(completion)
 	if err != nil {

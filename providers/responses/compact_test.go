@@ -52,6 +52,20 @@ func TestCompaction(t *testing.T) {
 	}
 }
 
+func TestCompactionsThatFail(t *testing.T) {
+	t.Parallel()
+	broken := failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_FAILED, "Gone.")
+	for body, fake := range map[string]*chatter{
+		`{}`:             {completion: said("x")},
+		`{"input":"Hi"}`: {completion: said("x"), end: broken},
+		`{"input":"Ho"}`: {completion: &chatv1.ChatCompletion{}},
+	} {
+		if compaction, err := responses.Over(fake).CompactResponse(t.Context(), ask(t, body)); compaction != nil || failure.As(err) == nil {
+			t.Errorf("%s: %v, %v", body, compaction, err)
+		}
+	}
+}
+
 func TestASummaryThatIsNone(t *testing.T) {
 	t.Parallel()
 	cut := said("They met")

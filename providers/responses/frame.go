@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
@@ -93,9 +94,6 @@ func (r *request) penalties() string {
 // usageOf renames what was used. Some providers leave reasoning out of what they call
 // output, but not out of the total.
 func usageOf(u *chatv1.CompletionUsage) *responsesv1.ResponseUsage {
-	if u == nil {
-		return nil
-	}
 	output := max(u.GetCompletionTokens(), u.GetTotalTokens()-u.GetPromptTokens())
 	return &responsesv1.ResponseUsage{
 		InputTokens: u.GetPromptTokens(),
@@ -106,7 +104,7 @@ func usageOf(u *chatv1.CompletionUsage) *responsesv1.ResponseUsage {
 		OutputTokens:        output,
 		OutputTokensDetails: &responsesv1.OutputTokensDetails{ReasoningTokens: u.GetCompletionTokensDetails().GetReasoningTokens()},
 		TotalTokens:         u.GetPromptTokens() + output,
-		ExtraJson:           u.GetExtraJson(),
+		ExtraJson:           unclaimed(u.GetExtraJson(), (&responsesv1.ResponseUsage{}).ProtoReflect()),
 	}
 }
 
@@ -115,6 +113,25 @@ func cacheWrites(details *chatv1.PromptTokensDetails) *int32 {
 		return nil
 	}
 	return details.CacheWriteTokens
+}
+
+// unclaimed are the members of an `extra_json` that a message it moves to has no field
+// for.
+func unclaimed(extra string, m protoreflect.Message) string {
+	out := ""
+	for member := range wire.Members(extra) {
+		name, value := member.Key, member.Value
+		if !claims(m, name) {
+			out = wire.AddMember(out, name, value)
+		}
+	}
+	return out
+}
+
+// claims says whether a message has a field for a member.
+func claims(m protoreflect.Message, name string) bool {
+	fields := m.Descriptor().Fields()
+	return fields.ByName(protoreflect.Name(name)) != nil || fields.ByName(protoreflect.Name(name+"_json")) != nil
 }
 
 // merge is two `extra_json` in one. Of a member that both have, the second counts.

@@ -31,6 +31,8 @@ func TestItemsBecomeMessages(t *testing.T) {
 				`{"type":"file","file":{"filename":"a.pdf","file_data":"data:x"}},{"type":"file","file":{"file_url":"https://x/z.pdf"}},{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}]}`},
 		{"marks on parts stay", `{"role":"user","content":[{"type":"input_text","text":"a","cache_control":{"type":"ephemeral"}}]}`,
 			`{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}`},
+		{"marks on items stay, their other members do not", `{"role":"user","content":"a","cache_control":{"type":"ephemeral"},"created_by":"x"},{"type":"function_call_output","call_id":"1","output":"x","cache_control":{"ttl":"1h"},"name":"f"}`,
+			`{"role":"user","content":"a","cache_control":{"type":"ephemeral"}},{"role":"tool","content":"x","tool_call_id":"1","cache_control":{"ttl":"1h"}}`},
 		{"what the assistant said", `{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"a","annotations":[{"type":"url_citation"}],"logprobs":[]}]},` +
 			`{"type":"message","role":"assistant","content":[{"type":"refusal","refusal":"no"}]},{"role":"assistant","content":[{"type":"output_text","text":"a"},{"type":"refusal","refusal":"no"}]}`,
 			`{"role":"assistant","content":"a"},{"role":"assistant","refusal":"no"},{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"refusal","refusal":"no"}]}`},
@@ -43,7 +45,7 @@ func TestItemsBecomeMessages(t *testing.T) {
 				`{"role":"assistant","tool_calls":[{"id":"2","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"","tool_call_id":"2"}`},
 		{"custom calls", `{"type":"custom_tool_call","call_id":"1","name":"c","input":"x"},{"type":"custom_tool_call_output","call_id":"1","output":"y"}`,
 			`{"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{"name":"c","input":"x"}}]},{"role":"tool","content":"y","tool_call_id":"1"}`},
-		{"members of calls that nobody knows", `{"type":"function_call","call_id":"1","name":"f","arguments":"{}","extra_content":{"google":{"thought_signature":"s"}}},{"type":"function_call_output","call_id":"1","output":"x"}`,
+		{"members of calls that nobody knows", `{"type":"function_call","call_id":"1","name":"f","arguments":"{}","caller":{"type":"direct"},"extra_content":{"google":{"thought_signature":"s"}}},{"type":"function_call_output","call_id":"1","output":"x"}`,
 			`{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"s"}}}]},{"role":"tool","content":"x","tool_call_id":"1"}`},
 		{"our reasoning goes with the calls behind it", `{"type":"reasoning","id":"rs_1","summary":[],"content":[{"type":"reasoning_text","text":"hm"}],"encrypted_content":"` + ours + `"},{"type":"function_call","call_id":"1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"1","output":"x"}`,
 			`{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}],"reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"s"}]},{"role":"tool","content":"x","tool_call_id":"1"}`},
@@ -86,6 +88,7 @@ func replies(t *testing.T) map[string]*chatv1.ChatCompletion {
 		"anthropic": `"content":"I look.","reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","index":0,"format":"anthropic-claude-v1","text":"hm","signature":"s1"},` +
 			`{"type":"reasoning.encrypted","index":1,"data":"gone"},{"type":"reasoning.text","index":2,"text":"ha","signature":"s2"}],"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"é\":1}"}}]`,
 		"signatures without places": `"content":"x","reasoning_details":[{"type":"reasoning.text","text":"a","signature":"1"},{"type":"reasoning.text","text":"b","signature":"2"}]`,
+		"summaries without places":  `"content":"x","reasoning_details":[{"type":"reasoning.summary","summary":"a"},{"type":"reasoning.summary","summary":"b"}]`,
 		"summaries":                 `"content":"x","reasoning":"in short","reasoning_details":[{"type":"reasoning.summary","index":0,"summary":"in short"},{"type":"reasoning.encrypted","index":0,"id":"rs_1","data":"AA"}]`,
 		"gemini":                    `"content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"s"}}},{"id":"2","type":"function","function":{"name":"g","arguments":"{}"}}]`,
 		"a custom call":             `"content":"x","tool_calls":[{"id":"1","type":"custom","custom":{"name":"c","input":"print(\"ü\")"}}]`,
@@ -154,6 +157,21 @@ func TestTheNextTurnHasWhatTheModelSaid(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestALateSignature comes when the words have begun, and finds its text again.
+func TestALateSignature(t *testing.T) {
+	t.Parallel()
+	events, err := stream(t, &chatter{chunks: deltas(t, "stop", `{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"h"}]}`, `{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"m"}]}`,
+		`{"content":"x"}`, `{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}`)}, ask(t, `{"input":"Hi"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := next(t, `{"role":"user","content":"Hi"}`, accumulate(events).Response().GetOutput(), "")
+	want := `{"role":"assistant","content":"x","reasoning_details":[{"type":"reasoning.text","index":0,"text":"hm","signature":"s"}]}`
+	if got := encode(t, messages[len(messages)-1], wire.Request); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

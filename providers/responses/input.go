@@ -33,7 +33,7 @@ func Input(params *responsesv1.ResponseParams) ([]*responsesv1.Item, error) {
 
 // input makes messages of the instructions and of the input.
 func (r *request) input() error {
-	h := history{request: r}
+	h := history{request: r, thoughts: thoughts{whole: true}}
 	if r.params.Instructions != nil {
 		h.messages = append(h.messages, &chatv1.ChatMessage{Role: "system", Content: r.params.Instructions})
 	}
@@ -109,7 +109,7 @@ func (h *history) message(m *responsesv1.MessageItem) {
 	}
 	if m.GetRole() != assistant {
 		h.end()
-		message := &chatv1.ChatMessage{Role: m.GetRole()}
+		message := &chatv1.ChatMessage{Role: m.GetRole(), ExtraJson: marks(m.GetExtraJson())}
 		h.words(message, m.Content, m.GetContentParts())
 		h.messages = append(h.messages, message)
 		return
@@ -148,16 +148,38 @@ func parts(m *chatv1.ChatMessage) []*chatv1.ChatContentPart {
 	return out
 }
 
+// marks are the members of an item that say where the prompt's cache ends. Others are
+// of the item, not of what it says.
+func marks(extra string) string {
+	if value, ok := wire.Member(extra, "cache_control"); ok {
+		return wire.AddMember("", "cache_control", value)
+	}
+	return ""
+}
+
+// ofCall are the members of a call's item that its tool call had, Gemini's signature of
+// thought among them: all but OpenAI's own.
+func ofCall(extra string) string {
+	out := ""
+	for member := range wire.Members(extra) {
+		name, value := member.Key, member.Value
+		if name != "caller" && name != "created_by" {
+			out = wire.AddMember(out, name, value)
+		}
+	}
+	return out
+}
+
 func functionCall(item *responsesv1.FunctionCallItem) *chatv1.ToolCall {
 	return &chatv1.ToolCall{
-		Id: new(item.GetCallId()), Type: new("function"), ExtraJson: item.GetExtraJson(),
+		Id: new(item.GetCallId()), Type: new("function"), ExtraJson: ofCall(item.GetExtraJson()),
 		Function: &chatv1.FunctionCall{Name: new(item.GetName()), Arguments: new(item.GetArguments())},
 	}
 }
 
 func (r *request) customCall(item *responsesv1.CustomToolCallItem) *chatv1.ToolCall {
-	call := &chatv1.ToolCall{Id: new(item.GetCallId()), ExtraJson: item.GetExtraJson()}
-	if r.functions {
+	call := &chatv1.ToolCall{Id: new(item.GetCallId()), ExtraJson: ofCall(item.GetExtraJson())}
+	if !r.carries.customTools {
 		call.Type = new("function")
 		call.Function = &chatv1.FunctionCall{Name: new(item.GetName()), Arguments: new(`{"input":` + quote(item.GetInput()) + "}")}
 	} else {
@@ -178,7 +200,7 @@ func (h *history) output(kind string, item *responsesv1.ToolOutputItem) {
 		return
 	}
 	h.end()
-	message := &chatv1.ChatMessage{Role: "tool", ToolCallId: new(item.GetCallId())}
+	message := &chatv1.ChatMessage{Role: "tool", ToolCallId: new(item.GetCallId()), ExtraJson: marks(item.GetExtraJson())}
 	h.words(message, item.Output, item.GetOutputParts())
 	if message.Content == nil && len(message.GetContentParts()) == 0 {
 		message.Content = new("") // a tool that has nothing to say
@@ -189,7 +211,7 @@ func (h *history) output(kind string, item *responsesv1.ToolOutputItem) {
 // reason takes reasoning in. Behind words it belongs to the calls that follow them, or
 // to the next words.
 func (h *history) reason(item *responsesv1.ReasoningItem) {
-	carried := h.carried(item)
+	carried := h.reasoning(item)
 	if carried == nil {
 		return
 	}
@@ -199,9 +221,9 @@ func (h *history) reason(item *responsesv1.ReasoningItem) {
 	}
 }
 
-// carried is the reasoning of an item as chat messages have it; nil: nothing that
+// reasoning is the reasoning of an item as chat messages have it; nil: nothing that
 // they could carry.
-func (r *request) carried(item *responsesv1.ReasoningItem) *chatv1.ChatMessage {
+func (r *request) reasoning(item *responsesv1.ReasoningItem) *chatv1.ChatMessage {
 	if item.EncryptedContent != nil {
 		if message, ok := DecodeReasoning(item.GetEncryptedContent()); ok {
 			return message
@@ -245,5 +267,5 @@ func (h *history) end() {
 	} else {
 		h.drop("input.reasoning", "Reasoning without words or calls behind it is no message.")
 	}
-	h.turn, h.thoughts = nil, thoughts{}
+	h.turn, h.thoughts = nil, thoughts{whole: true}
 }

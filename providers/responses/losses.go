@@ -10,6 +10,7 @@ import (
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 )
 
@@ -106,15 +107,28 @@ func (r *request) leftOutOfReasoning(reasoning *responsesv1.ReasoningConfig) {
 	}
 }
 
-// carries says whether the chatter reports no loss of a field, or of what it holds,
-// of a small request.
-func carries(lossy providers.Lossy, probe *chatv1.ChatCompletionParams, target *planv1.Target, field string) bool {
+// carried is what a chatter takes as it is, of what can be said in another way.
+type carried struct{ customTools, allowedTools, streamUsage bool }
+
+// carriedBy asks a chatter, by a small request, for what it reports no loss.
+func carriedBy(lossy providers.Lossy, target *planv1.Target) carried {
 	if lossy == nil {
-		return true
+		return carried{true, true, true}
 	}
-	return !slices.ContainsFunc(lossy.Losses(probe, target), func(loss *commonv1.Loss) bool {
-		return loss.GetField() == field || strings.HasPrefix(loss.GetField(), field+".")
-	})
+	probe := &chatv1.ChatCompletionParams{
+		Tools: []*chatv1.ChatTool{{Type: "custom", Custom: &chatv1.CustomToolDefinition{Name: "probe"}}},
+		ToolChoiceObject: &chatv1.ChatToolChoice{
+			Type: "allowed_tools", AllowedTools: &chatv1.AllowedTools{Mode: "auto", ToolsJson: `[{"type":"custom","custom":{"name":"probe"}}]`},
+		},
+		StreamOptions: &chatv1.ChatStreamOptions{IncludeUsage: new(true)},
+	}
+	losses := lossy.Losses(probe, target)
+	without := func(field string) bool {
+		return !slices.ContainsFunc(losses, func(loss *commonv1.Loss) bool {
+			return loss.GetField() == field || strings.HasPrefix(loss.GetField(), field+".")
+		})
+	}
+	return carried{customTools: without("tools"), allowedTools: without("tool_choice"), streamUsage: without("stream_options")}
 }
 
 // renamed are the paths that responses name differently, the longest of a stem first.
@@ -149,4 +163,18 @@ func nameOf(chat string) string {
 		}
 	}
 	return chat
+}
+
+// renameParam gives an error of the chatter's the field's name in responses. The places
+// of messages are none of items.
+func renameParam(err error) error {
+	why := failure.As(err)
+	if why == nil || why.Param == "" {
+		return err
+	}
+	renamed := *why
+	if renamed.Param = nameOf(why.Param); strings.HasPrefix(why.Param, "messages[") {
+		renamed.Param = "input"
+	}
+	return &renamed
 }

@@ -17,7 +17,7 @@ func Replay(response *responsesv1.Response) []*responsesv1.StreamEvent {
 	out.lifecycle("response.created", begun)
 	out.lifecycle("response.in_progress", begun)
 	for i, whole := range response.GetOutput() {
-		replayItem(out, int32(i), whole) //nolint:gosec // a response has few items
+		replayItem(out, int32(i), whole)
 	}
 	out.lifecycle(endType(response), response)
 	return out.queue
@@ -84,7 +84,7 @@ type textPlace struct {
 
 func replayParts(out *events, index int32, id string, parts []*responsesv1.ContentPart) {
 	for i, whole := range parts {
-		at := textPlace{item: id, output: index, content: new(int32(i))} //nolint:gosec // an item has few parts
+		at := textPlace{item: id, output: index, content: new(int32(i))}
 		part := func(kind string, part *responsesv1.ContentPart) {
 			out.add(kind, &responsesv1.StreamEvent{Event: &responsesv1.StreamEvent_ContentPart{
 				ContentPart: &responsesv1.ContentPartEvent{ItemId: id, OutputIndex: index, ContentIndex: at.content, Part: part},

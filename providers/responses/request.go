@@ -4,8 +4,6 @@ import (
 	"errors"
 	"slices"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
@@ -22,20 +20,20 @@ type request struct {
 	target *planv1.Target
 	chat   *chatv1.ChatCompletionParams
 	losses []*commonv1.Loss
-	// functions says that functions stand for custom tools, which the chatter lacks;
-	// custom has their names.
-	functions bool
-	custom    map[string]bool
+	// carries is what the chatter takes as it is; custom has the names of the custom tools
+	// that functions stand for where it does not take those.
+	carries carried
+	custom  map[string]bool
 }
 
 // translate makes a chat completion of params, which it does not change. lossy may be
 // nil. The error names the field at fault; the losses found so far come with it.
 func translate(params *responsesv1.ResponseParams, target *planv1.Target, lossy providers.Lossy) (*request, error) {
 	r := &request{
-		params:    codec.ShallowCopyResponseParams(params),
-		target:    target,
-		chat:      &chatv1.ChatCompletionParams{},
-		functions: !carriesCustomTools(lossy, target),
+		params:  codec.ShallowCopyResponseParams(params),
+		target:  target,
+		chat:    &chatv1.ChatCompletionParams{},
+		carries: carriedBy(lossy, target),
 	}
 	if err := codec.ExpandResponseParams(r.params, wire.Limits{}); err != nil {
 		return r, unreadable(err)
@@ -70,11 +68,11 @@ func (r *request) outgoing(c *providers.ResponseCall) *providers.ChatCall {
 
 // askForUsage makes a stream tell its usage, which every response has, unless the
 // chatter cannot ask for it.
-func (r *request) askForUsage(target *planv1.Target, lossy providers.Lossy) {
-	options := &chatv1.ChatStreamOptions{IncludeUsage: new(true)}
-	if !carries(lossy, &chatv1.ChatCompletionParams{StreamOptions: options}, target, "stream_options") {
+func (r *request) askForUsage() {
+	if !r.carries.streamUsage {
 		return
 	}
+	options := &chatv1.ChatStreamOptions{IncludeUsage: new(true)}
 	if given := r.params.GetStreamOptions(); given != nil && !given.GetIncludeObfuscation() {
 		options.IncludeObfuscation = given.IncludeObfuscation
 	}
@@ -141,10 +139,9 @@ func (r *request) unknown() error {
 	extra := ""
 	for member := range wire.Members(r.params.GetExtraJson()) {
 		name, value := member.Key, member.Value
-		fields := r.params.ProtoReflect().Descriptor().Fields()
-		switch key := protoreflect.Name(name); {
+		switch {
 		case empty(value):
-		case fields.ByName(key) != nil || fields.ByName(key+"_json") != nil:
+		case claims(r.params.ProtoReflect(), name):
 			return invalid(name, "The field "+name+" is of the wrong kind.")
 		case slices.Contains(foreign, name):
 			r.drop(name, "Responses have no such member.")

@@ -113,6 +113,42 @@ func TestFunctionsStandForCustomTools(t *testing.T) {
 	}
 }
 
+// TestAllowedTools says that where the chatter cannot limit its tools, the others are
+// left out.
+func TestAllowedTools(t *testing.T) {
+	t.Parallel()
+	const tools = `"tools":[{"type":"function","name":"f","parameters":{}},{"type":"function","name":"g","parameters":{}},{"type":"custom","name":"c"}],"tool_choice":{"type":"allowed_tools","mode":"required","tools":`
+	const f, c = `{"type":"function","function":{"name":"f","parameters":{}}}`, `{"type":"custom","custom":{"name":"c"}}`
+	for allowed, want := range map[string]string{
+		`[{"type":"function","name":"f"},{"type":"custom","name":"c"}]`: `{` + hi + `,"tools":[` + f + `,` + c + `],"tool_choice":"required"}`,
+		`[{"type":"function","name":"f"}]`:                              `{` + hi + `,"tools":[` + f + `],"tool_choice":"required"}`,
+		`[{"type":"function","name":"other"}]`:                          `{` + hi + `}`,
+	} {
+		got, err := asked(t, `{"input":"Hi",`+tools+allowed+`}}`, "tool_choice.allowed_tools")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestErrorsNameFieldsOfResponses(t *testing.T) {
+	t.Parallel()
+	for param, want := range map[string]string{
+		"max_completion_tokens": "max_output_tokens", "response_format.json_schema.schema": "text.format.schema", "messages[3].content": "input", "messages": "input",
+		"tools[0].function.parameters": "tools[0].function.parameters", "top_p": "top_p", "": "",
+	} {
+		refused := &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_UPSTREAM_REJECTED, Message: "No.", Param: param}
+		call := ask(t, `{"input":"Hi"}`)
+		_, err := responses.Over(&chatter{end: refused}).CreateResponse(t.Context(), call)
+		if got := failure.As(err); got == nil || got.Param != want || refused.Param != param {
+			t.Errorf("%s: %v", param, got)
+		}
+	}
+}
+
 func TestRequestsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	const field, operation, syntax = commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, commonv1.ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION, commonv1.ErrorReason_ERROR_REASON_INVALID_JSON
@@ -172,6 +208,8 @@ func TestLosses(t *testing.T) {
 			`"reasoning":{"effort":"low"},"text":{"verbosity":"low","format":{"type":"json_schema","name":"x","schema":{}}},"include":["message.output_text.logprobs"],"tools":[{"type":"function","name":"f","strict":true,"parameters":{}}]}`,
 			[]string{"max_completion_tokens", "top_p", "reasoning_effort", "verbosity", "response_format.json_schema", "logprobs", "tools.function.strict", "messages.content.image_url.detail", "stop"},
 			"include dropped, input.content.detail dropped, max_output_tokens dropped, reasoning.effort dropped, text.format dropped, text.verbosity dropped, tools.strict dropped, top_p dropped"},
+		{"some of the tools", `{"input":"Hi","tools":[{"type":"function","name":"f","parameters":{}}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]}}`, []string{"tool_choice.allowed_tools"},
+			"tool_choice.allowed_tools emulated"},
 		{"custom tools that functions stand for", `{"input":"Hi","tools":[{"type":"custom","name":"c","format":{"type":"grammar","syntax":"regex","definition":"a"}}]}`, []string{"tools.custom"},
 			"tools.custom emulated, tools.format approximated"},
 	} {
@@ -194,5 +232,20 @@ func TestLosses(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestLossesOfOtherRequests(t *testing.T) {
+	t.Parallel()
+	chat := &chatv1.ChatCompletionParams{Stop: new("x")}
+	if got := responses.Over(&chatter{}).Losses(chat, nil); got != nil {
+		t.Errorf("got %v", got)
+	}
+	if got := responses.Over(&lossyChatter{&chatter{}, []string{"stop"}}).Losses(chat, nil); len(got) != 1 || got[0].GetField() != "stop" {
+		t.Errorf("got %v", got)
+	}
+	call := ask(t, `{"input":[{"type":"item_reference","id":"x"}],"truncation":"auto"}`)
+	if got := responses.Over(&chatter{}).Losses(call.Params, call.Target); len(got) != 1 || got[0].GetField() != "truncation" {
+		t.Errorf("of a request that cannot be: %v", got)
 	}
 }

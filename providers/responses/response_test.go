@@ -20,10 +20,10 @@ import (
 // out after a look at their form.
 func TestAResponseHasAllThatOpenAIWrites(t *testing.T) {
 	t.Parallel()
-	const reply = `{"id":"c","model":"m-1-2026","service_tier":"flex","citations":["u"],"choices":[{"index":1,"message":{"role":"assistant","content":"no"},"finish_reason":"stop"},{"index":0,"finish_reason":"tool_calls",` +
+	const reply = `{"id":"c","model":"m-1-2026","service_tier":"flex","citations":["u"],"status":"ok","output":[1],"error":null,"choices":[{"index":1,"message":{"role":"assistant","content":"no"},"finish_reason":"stop"},{"index":0,"finish_reason":"tool_calls",` +
 		`"logprobs":{"content":[{"token":"x","logprob":-0.5,"bytes":[120],"top_logprobs":[{"token":"x","logprob":-0.5,"bytes":null}]}]},` +
 		`"message":{"role":"assistant","content":"x","reasoning_content":"hm","annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":1}}],` +
-		`"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"b\": 1.0 }"},"extra_content":{"s":1}}]}}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`
+		`"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"b\": 1.0 }"},"status":"x","extra_content":{"s":1}}]}}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"input_tokens":9}}`
 	const output = `"output":[{"type":"reasoning","id":"rs_","summary":[],"content":[{"type":"reasoning_text","text":"hm"}],"encrypted_content":"signalbox.reasoning.1.UgJobQ","status":"completed"},` +
 		`{"type":"message","id":"msg_","role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation","url":"u","title":"t","start_index":0,"end_index":1}],` +
 		`"logprobs":[{"token":"x","logprob":-0.5,"bytes":[120],"top_logprobs":[{"token":"x","logprob":-0.5,"bytes":null}]}]}],"status":"completed"},` +

@@ -47,7 +47,7 @@ func (e *Emulator) CreateResponse(ctx context.Context, call *providers.ResponseC
 	}
 	completion, err := e.chatter.ChatCompletion(ctx, asked.outgoing(call))
 	if err != nil {
-		return nil, err
+		return nil, renameParam(err)
 	}
 	return asked.assembler().whole(completion)
 }
@@ -58,10 +58,10 @@ func (e *Emulator) StreamResponse(ctx context.Context, call *providers.ResponseC
 	if err != nil {
 		return nil, err
 	}
-	asked.askForUsage(call.Target, e.lossy)
+	asked.askForUsage()
 	chunks, err := e.chatter.StreamChatCompletion(ctx, asked.outgoing(call))
 	if err != nil {
-		return nil, err
+		return nil, renameParam(err)
 	}
 	s := &stream{chunks: chunks, assembler: asked.assembler(), exchange: call.Exchange}
 	if err := s.pull(); err != nil {

@@ -67,6 +67,10 @@ func (a *assembler) count(exchange *providers.Exchange) {
 	if a.response.Usage != nil || exchange == nil {
 		return
 	}
+	if exchange.Usage != nil {
+		a.response.Usage = usageOf(exchange.Usage)
+		return
+	}
 	usage := &chatv1.CompletionUsage{}
 	if _, openAI := wire.Member(exchange.UsageJSON, "prompt_tokens"); !openAI {
 		return

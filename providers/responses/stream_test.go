@@ -80,6 +80,9 @@ func TestStreams(t *testing.T) {
 		{"details have a part each", "stop", []string{`{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"a"}]}`, `{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"b","signature":"s"}]}`,
 			`{"reasoning_details":[{"type":"reasoning.text","index":1,"text":"c"}]}`, `{"reasoning_details":[{"type":"reasoning.summary","index":2,"summary":"d"}]}`, `{"content":"x"}`},
 			"completed; reasoning reasoning_text=ab reasoning_text=c summary_text=d sealed; message output_text=x"},
+		{"pieces of details without a place", "stop", []string{`{"reasoning_details":[{"type":"reasoning.text","text":"a","id":"1"}]}`, `{"reasoning_details":[{"type":"reasoning.text","text":"b","id":"1"}]}`,
+			`{"reasoning_details":[{"type":"reasoning.text","text":"c","id":"2"}]}`, `{"reasoning_details":[{"text":"d"}]}`, `{"reasoning_details":[{"type":"reasoning.summary","summary":"e"}]}`, `{"content":"x"}`},
+			"completed; reasoning reasoning_text=ab reasoning_text=cd summary_text=e sealed; message output_text=x"},
 		{"hidden reasoning before words", "stop", []string{`{"reasoning_details":[{"type":"reasoning.encrypted","data":"A"}]}`, `{"content":"x"}`}, "completed; reasoning sealed; message output_text=x"},
 		{"hidden reasoning among words parts them not", "stop", []string{`{"content":"x"}`, `{"reasoning_details":[{"type":"reasoning.encrypted","data":"A"}]}`, `{"content":"y"}`}, "completed; message output_text=xy; reasoning sealed"},
 		{"shown reasoning among words", "stop", []string{`{"content":"x"}`, `{"reasoning":"hm"}`, `{"content":"y"}`}, "completed; message output_text=x; reasoning reasoning_text=hm sealed; message output_text=y"},
@@ -198,6 +201,32 @@ func TestStreamsThatBreakOff(t *testing.T) {
 	}
 }
 
+// TestANativeStreamThatBreaksOff says that items of every kind are incomplete then.
+func TestANativeStreamThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	a := responses.NewAccumulator(0)
+	for _, text := range []string{
+		`{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","object":"response","created_at":1,"status":"in_progress","model":"m","output":[]}}`,
+		`{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"type":"mcp_call","id":"mcp_1","server_label":"l","name":"n","arguments":"","status":"in_progress"}}`,
+		`{"type":"response.mcp_call_arguments.delta","sequence_number":2,"output_index":0,"item_id":"mcp_1","delta":"{\"a\""}`,
+		`{"type":"response.output_item.added","sequence_number":3,"output_index":1,"item":{"type":"code_interpreter_call","id":"ci_1","status":"in_progress","code":""}}`,
+		`{"type":"response.code_interpreter_call_code.delta","sequence_number":4,"output_index":1,"item_id":"ci_1","delta":"print("}`,
+		`{"type":"response.output_item.added","sequence_number":5,"output_index":2,"item":{"type":"custom_tool_call","id":"ctc_1","call_id":"1","name":"c","input":"","status":"in_progress"}}`,
+		`{"type":"response.custom_tool_call_input.delta","sequence_number":6,"output_index":2,"item_id":"ctc_1","delta":"x"}`,
+		`{"type":"response.output_item.added","sequence_number":7,"output_index":3,"item":{"type":"image_generation_call","id":"ig_1","status":"generating"}}`,
+		`{"type":"response.output_item.added","sequence_number":8,"output_index":4,"item":{"type":"compaction","id":"cmp_1","encrypted_content":"x"}}`,
+	} {
+		a.Add(decode(t, text, &responsesv1.StreamEvent{}))
+	}
+	last := a.Failed(failure.New(commonv1.ErrorReason_ERROR_REASON_UPSTREAM_TRUNCATED, "Gone."))
+	want := `"output":[{"type":"mcp_call","id":"mcp_1","server_label":"l","name":"n","arguments":"{\"a\"","status":"incomplete"},{"type":"code_interpreter_call","id":"ci_1","status":"incomplete","code":"print("},` +
+		`{"type":"custom_tool_call","id":"ctc_1","call_id":"1","name":"c","input":"x","status":"incomplete"},{"type":"image_generation_call","id":"ig_1","status":"generating"},` +
+		`{"type":"compaction","id":"cmp_1","encrypted_content":"x"}]`
+	if len(last) != 2 || last[1].GetSequenceNumber() != 10 || !strings.Contains(encode(t, last[1], wire.Reply), want) {
+		t.Errorf("got %v", last)
+	}
+}
+
 func TestTheErrorEventIsNested(t *testing.T) {
 	t.Parallel()
 	a := accumulate(nil)
@@ -256,6 +285,7 @@ func TestUsage(t *testing.T) {
 			fake := &chatter{chunks: deltas(t, "stop", `{"content":"x"}`), usageJSON: test.exchange}
 			if test.chunk != "" {
 				fake.chunks = append(fake.chunks, decode(t, `{"choices":[],"usage":`+test.chunk+`}`, &chatv1.ChatCompletionChunk{}))
+				fake.chunks[0].Usage = &chatv1.CompletionUsage{PromptTokens: 1} // some tell it in each
 			}
 			events, err := stream(t, fake, ask(t, `{"input":"Hi"}`))
 			if err != nil {
@@ -280,6 +310,7 @@ func TestAStreamAsksForItsUsage(t *testing.T) {
 	}{
 		{`{"input":"Hi"}`, `{"include_usage":true}`, nil},
 		{`{"input":"Hi","stream_options":{"include_obfuscation":false}}`, `{"include_usage":true,"include_obfuscation":false}`, nil},
+		{`{"input":"Hi","stream_options":{"include_obfuscation":true}}`, `{"include_usage":true}`, nil},
 		{`{"input":"Hi"}`, "", []string{"stream_options.include_usage"}},
 	} {
 		fake := &chatter{chunks: deltas(t, "stop", `{"content":"x"}`)}

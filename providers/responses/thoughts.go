@@ -15,7 +15,7 @@ import (
 type thoughts struct {
 	content, reasoning, thinking text
 	details                      []*detail
-	whole                        bool // details come as they are, not in pieces
+	whole                        bool // details come whole, but for a late signature
 }
 
 // add takes what a message, or a piece of one, has of reasoning.
@@ -70,10 +70,7 @@ func (t *thoughts) encode() string {
 // detail adds a piece to the detail that it goes on with, else behind all of them.
 func (t *thoughts) detail(piece *chatv1.ReasoningDetail) *detail {
 	for _, d := range slices.Backward(t.details) {
-		if t.whole {
-			break
-		}
-		if d.goesOn(piece) {
+		if d.goesOn(piece) && (!t.whole || proves(piece)) {
 			d.add(piece)
 			return d
 		}
@@ -103,6 +100,11 @@ func (d *detail) goesOn(piece *chatv1.ReasoningDetail) bool {
 		return d.fields.Index != nil && d.fields.GetIndex() == piece.GetIndex()
 	}
 	return piece.Id == nil || piece.GetId() == d.fields.GetId()
+}
+
+// proves says whether a piece is but the signature of what came before.
+func proves(piece *chatv1.ReasoningDetail) bool {
+	return piece.Signature != nil && piece.Text == nil && piece.Summary == nil && piece.Data == nil
 }
 
 func (d *detail) add(piece *chatv1.ReasoningDetail) {

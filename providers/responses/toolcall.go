@@ -67,7 +67,7 @@ func (a *assembler) calling(piece *chatv1.ToolCall) error {
 	if c.id == "" {
 		c.id = piece.GetId()
 	}
-	c.extra = merge(c.extra, piece.GetExtraJson())
+	c.extra = merge(c.extra, unclaimed(piece.GetExtraJson(), (&responsesv1.FunctionCallItem{}).ProtoReflect()))
 	if c.closed {
 		if strings.TrimSpace(input) != "" {
 			return invalidReply("The provider's stream goes on with a tool call that was complete.")

@@ -3,23 +3,16 @@ package responses
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
-	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
-	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 )
 
 // inputSchema is the parameters of a function that stands for a custom tool.
 const inputSchema = `{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}`
-
-// carriesCustomTools says whether the chatter takes custom tools as they are.
-func carriesCustomTools(lossy providers.Lossy, target *planv1.Target) bool {
-	probe := &chatv1.ChatCompletionParams{Tools: []*chatv1.ChatTool{{Type: "custom", Custom: &chatv1.CustomToolDefinition{Name: "probe"}}}}
-	return carries(lossy, probe, target, "tools")
-}
 
 // tools are functions and custom tools; what OpenAI runs itself cannot be emulated.
 func (r *request) tools() error {
@@ -56,7 +49,7 @@ func (r *request) tool(tool *responsesv1.ResponseTool) *chatv1.ChatTool {
 		chat.Function = &chatv1.FunctionDefinition{
 			Name: tool.GetName(), Description: tool.Description, ParametersJson: given(tool.GetParametersJson()), Strict: tool.Strict,
 		}
-	case r.functions:
+	case !r.carries.customTools:
 		chat.Type, chat.Function = "function", r.standIn(tool)
 	default:
 		chat.Custom = &chatv1.CustomToolDefinition{
@@ -120,15 +113,8 @@ func (r *request) chooseTool(choice *responsesv1.ResponseToolChoice) error {
 	name := &chatv1.ToolName{Name: choice.GetName()}
 	switch {
 	case choice.GetType() == "allowed_tools":
-		tools, err := r.allowed(choice.GetToolsJson())
-		if err != nil {
-			return err
-		}
-		if tools == "[]" {
-			return r.noneAllowed(choice.GetMode())
-		}
-		chat.AllowedTools = &chatv1.AllowedTools{Mode: choice.GetMode(), ToolsJson: tools}
-	case choice.GetType() == "function", choice.GetType() == "custom" && r.functions:
+		return r.allow(choice)
+	case choice.GetType() == "function", choice.GetType() == "custom" && !r.carries.customTools:
 		chat.Type, chat.Function = "function", name
 	case choice.GetType() == "custom":
 		chat.Custom = name
@@ -139,41 +125,60 @@ func (r *request) chooseTool(choice *responsesv1.ResponseToolChoice) error {
 	return nil
 }
 
-// noneAllowed is a choice among tools that the provider all lacks.
-func (r *request) noneAllowed(mode string) error {
-	if mode == "required" {
-		return unsupported("tool_choice", "The provider has none of the tools that one must be called of.")
+// allow limits the tools to some of them. Where the chatter cannot, the others are not
+// sent: the model may then call the same ones.
+func (r *request) allow(choice *responsesv1.ResponseToolChoice) error {
+	var allowed []allowedTool
+	if err := json.Unmarshal([]byte(choice.GetToolsJson()), &allowed); err != nil {
+		return invalid("tool_choice.tools", "The allowed tools must be an array of tools with their type and name.")
 	}
-	if len(r.chat.GetTools()) > 0 {
+	var kept []allowedTool
+	for _, tool := range allowed {
+		if tool.Type == "custom" && !r.carries.customTools {
+			tool.Type = "function"
+		}
+		if tool.Type == "function" || tool.Type == "custom" {
+			kept = append(kept, tool)
+		} else {
+			r.drop("tool_choice.tools."+tool.Type, "The provider has no such built-in tool.")
+		}
+	}
+	switch {
+	case len(kept) == 0 && choice.GetMode() == "required":
+		return unsupported("tool_choice", "The provider has none of the tools that one must be called of.")
+	case len(r.chat.GetTools()) == 0:
+	case len(kept) == 0:
 		r.chat.ToolChoice = new("none")
+	case r.carries.allowedTools:
+		r.chat.ToolChoiceObject = &chatv1.ChatToolChoice{
+			Type: choice.GetType(), AllowedTools: &chatv1.AllowedTools{Mode: choice.GetMode(), ToolsJson: toolsJSON(kept)},
+		}
+	default:
+		r.lose(commonv1.LossKind_LOSS_KIND_EMULATED, "tool_choice.allowed_tools", "Tools that are not allowed are not sent.")
+		r.chat.Tools = slices.DeleteFunc(r.chat.GetTools(), func(tool *chatv1.ChatTool) bool {
+			name := tool.GetFunction().GetName() + tool.GetCustom().GetName()
+			return !slices.Contains(kept, allowedTool{tool.GetType(), name})
+		})
+		if len(r.chat.GetTools()) > 0 {
+			r.chat.ToolChoice = new(choice.GetMode())
+		}
 	}
 	return nil
 }
 
-// allowed are the tools of an allowed_tools choice as chat completions name them.
-func (r *request) allowed(toolsJSON string) (string, error) {
-	var tools []struct{ Type, Name string }
-	if err := json.Unmarshal([]byte(toolsJSON), &tools); err != nil {
-		return "", invalid("tool_choice.tools", "The allowed tools must be an array of tools with their type and name.")
-	}
+// allowedTool is a tool as responses name one of those allowed.
+type allowedTool struct{ Type, Name string }
+
+// toolsJSON are tools as chat completions name those allowed.
+func toolsJSON(tools []allowedTool) string {
 	out := []byte{'['}
-	for _, tool := range tools {
-		kind := tool.Type
-		if kind == "custom" && r.functions {
-			kind = "function"
-		}
-		if kind != "function" && kind != "custom" {
-			r.drop("tool_choice.tools."+kind, "The provider has no such built-in tool.")
-			continue
-		}
-		if len(out) > 1 {
+	for i, tool := range tools {
+		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(append(out, `{"type":"`...), kind...), `","`...)
-		out = append(append(append(out, kind...), `":{"name":`...), quote(tool.Name)...)
-		out = append(out, "}}"...)
+		out = fmt.Appendf(out, `{"type":"%s","%s":{"name":%s}}`, tool.Type, tool.Type, quote(tool.Name))
 	}
-	return string(append(out, ']')), nil
+	return string(append(out, ']'))
 }
 
 // quote is a text as JSON.

@@ -83,6 +83,30 @@ func TestThePolicyBoundsAttempts(t *testing.T) {
 	}
 }
 
+// With another provider at hand, one that asks for a rest is left at once; what passes
+// by itself is tried again all the same.
+func TestWhereAnotherIsAtHand(t *testing.T) {
+	t.Parallel()
+	for answer, expect := range map[string]int{
+		"429 Slow":        1,
+		"503 Busy":        1,
+		"529 Busy":        1,
+		"500 Broken":      3,
+		"502 Bad Gateway": 3,
+		"400 Odd":         1,
+	} {
+		for header, expect := range map[string]int{"X-Other: 1": expect, "Retry-After: 1": 1} {
+			p := play(t, step{answer: reply(answer, "", header)})
+			c := newClient(t, params(p.url, configv1.HttpVersion_HTTP_VERSION_1, bounds()))
+			began := time.Now()
+			o := unary(t, c, retry(&planv1.RetryPolicy{MaxBackoff: durationpb.New(time.Second / 100), MaxWait: durationpb.New(0)}))
+			if n := len(o.call.Exchange.Attempts); n != expect || time.Since(began) > 900*time.Millisecond {
+				t.Errorf("%s %q: %d attempts in %v, want %d", answer, header, n, time.Since(began), expect)
+			}
+		}
+	}
+}
+
 // While a provider fails, it is called hardly more often than it is asked for.
 func TestRetriesHaveABudget(t *testing.T) {
 	t.Parallel()

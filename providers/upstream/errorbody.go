@@ -60,6 +60,9 @@ func fromMembers(m members) errorBody {
 		code:    word(m["code"]),
 		param:   str(m["param"]),
 	}
+	if inner, ok := object(m["message"]); ok { // Mistral's
+		b.message = detail(inner["detail"])
+	}
 	if b.message == "" {
 		b.message = detail(m["detail"])
 	}

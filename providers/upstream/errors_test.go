@@ -65,6 +65,8 @@ func TestErrorsOfProviders(t *testing.T) {
 			failure.Error{Reason: filtered, Message: "filtered", Code: "content_filter", ExtraJSON: `{"innererror":{"code":"ResponsibleAIPolicyViolation"}}`}, 400},
 		"Azure, deployment": {"404 Not Found", `{"error":{"code":"DeploymentNotFound","message":"gone"}}`,
 			failure.Error{Reason: missing, Message: "gone", Code: "DeploymentNotFound"}, 404},
+		"Mistral, model": {"400 Bad Request", `{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}`,
+			failure.Error{Reason: missing, Message: "Invalid model: x", Code: "1500", Type: "invalid_model"}, 404},
 		"Azure gateway": {"401 Unauthorized", `{"statusCode":401,"message":"Access denied"}`,
 			failure.Error{Reason: refused, Message: "The provider does not accept the gateway's credentials."}, 502},
 		"OpenRouter": {"402 Payment Required", `{"error":{"code":402,"message":"credits","metadata":{"provider_name":"x"}}}`,

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
@@ -65,4 +67,15 @@ func visible(text, without string) string {
 		}
 		return r
 	}, text)
+}
+
+// few are the first losses that a status has room for.
+func few(losses []*commonv1.Loss) []*commonv1.Loss {
+	size := 0
+	for i, loss := range losses {
+		if size += proto.Size(loss); size > maxLost {
+			return losses[:i]
+		}
+	}
+	return losses
 }

@@ -18,6 +18,7 @@ const (
 	maxBody    = 1 << 10
 	maxExtra   = 512
 	maxParam   = 128
+	maxLost    = 512
 )
 
 // domain names the gateway in ErrorInfo.
@@ -35,6 +36,7 @@ func (c *Call) APIError(failed *failure.Error) *commonv1.ApiError {
 		Info:         c.Info(),
 		UpstreamBody: Cut(failed.UpstreamBody, maxBody),
 	}
+	e.Info.Losses = few(e.Info.GetLosses())
 	if failed.Param != "" {
 		param := Cut(failed.Param, maxParam)
 		e.Param = &param

@@ -90,7 +90,7 @@ type pace struct {
 // New returns an engine whose jobs nobody handles yet. Where SQLite keeps the jobs it
 // makes their tables.
 func New(ctx context.Context, params Params) (*Jobs, error) {
-	return newJobs(ctx, params, pace{poll: 2 * time.Second, beat: 5 * time.Second, stale: 20 * time.Second, retry: 2 * time.Second})
+	return newJobs(ctx, params, pace{poll: 5 * time.Second, beat: 5 * time.Second, stale: 20 * time.Second, retry: 2 * time.Second})
 }
 
 func newJobs(ctx context.Context, params Params, pace pace) (*Jobs, error) {

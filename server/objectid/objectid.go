@@ -35,10 +35,12 @@ var (
 	ErrRaw = errors.New("not an id of this gateway")
 )
 
-// What an id is made of.
+// Mark is what every id of ours has in it, and hardly any other text.
+const Mark = "xsb"
+
+// What an id is made of: the prefix, the mark, and then
 const (
-	mark     = "xsb"       // after the prefix, before the version
-	version  = mark + "1_" // the only one so far
+	version  = Mark + "1_" // the only one so far
 	ownerLen = 8
 	macLen   = 12
 	headLen  = 2 // packing, length of the instance's name
@@ -176,7 +178,7 @@ func (s *Sealer) Open(id, owner string) (Ref, error) {
 // split finds our mark in an id. sealed is what follows the prefix.
 func split(id string) (prefix, sealed string, ours bool) {
 	for from := 0; ; {
-		at := strings.Index(id[from:], mark)
+		at := strings.Index(id[from:], Mark)
 		if at < 0 {
 			return "", "", false
 		}
@@ -184,7 +186,7 @@ func split(id string) (prefix, sealed string, ours bool) {
 		if marked(id, at) {
 			return id[:at], id[at:], true
 		}
-		from = at + len(mark)
+		from = at + len(Mark)
 	}
 }
 
@@ -194,7 +196,7 @@ func marked(text string, at int) bool {
 	if at == 0 || text[at-1] != '_' && text[at-1] != '-' {
 		return false
 	}
-	rest := text[at+len(mark):]
+	rest := text[at+len(Mark):]
 	return len(rest) >= 2 && '0' <= rest[0] && rest[0] <= '9' && rest[1] == '_'
 }
 

@@ -1,10 +1,8 @@
 package objectid_test
 
 import (
-	"encoding/json"
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,51 +139,6 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-func TestExchange(t *testing.T) {
-	t.Parallel()
-	s := sealer(t, keyA)
-	response := s.Seal("resp_", "openai", "/a", "resp_68af4030")
-	file := s.Seal("file-", "openai", "/a", "file-Zz9")
-	azure := s.Seal("file-", "azure", "/a", `a"b\c`)
-	foreign := s.Seal("file-", "openai", "/b", "file-Zz9")
-	for _, test := range []struct {
-		name, text, want string
-		instances        []string
-		missing          string
-	}{
-		{"nothing", `{"input":"hello"}`, `{"input":"hello"}`, nil, ""},
-		{"one", `{"previous_response_id": "` + response + `" }`, `{"previous_response_id": "resp_68af4030" }`, []string{"openai"}, ""},
-		{"several, and all else as it was", `[{"file_id":"` + file + `"} ,"\u00e4",1.0,"` + file + `","` + response + `"]`, `[{"file_id":"file-Zz9"} ,"\u00e4",1.0,"file-Zz9","resp_68af4030"]`, []string{"openai"}, ""},
-		{"of several instances", `["` + azure + `","` + file + `"]`, `["a\"b\\c","file-Zz9"]`, []string{"azure", "openai"}, ""},
-		{"alone", `"` + file + `"`, `"file-Zz9"`, []string{"openai"}, ""},
-		{"in a longer text", `{"content":"see ` + foreign + `"}`, `{"content":"see ` + foreign + `"}`, nil, ""},
-		{"before a longer text", `{"content":"` + foreign + ` it is"}`, `{"content":"` + foreign + ` it is"}`, nil, ""},
-		{"in JSON that is a string", `{"arguments":"{\"id\":\"` + foreign + `\"}"}`, `{"arguments":"{\"id\":\"` + foreign + `\"}"}`, nil, ""},
-		{"after a quote at the end", `{"content":"\"` + foreign + `"}`, `{"content":"\"` + foreign + `"}`, nil, ""},
-		{"raw ids", `{"file_id":"file-Zz9","x":"xsb1_A","y":"a xsb","z":"xsbxsb1_"}`, `{"file_id":"file-Zz9","x":"xsb1_A","y":"a xsb","z":"xsbxsb1_"}`, nil, ""},
-		{"too long for an id", `"x_xsb1_` + strings.Repeat("A", 700) + `"`, `"x_xsb1_` + strings.Repeat("A", 700) + `"`, nil, ""},
-		{"the end is missing", `"` + file, `"` + file, nil, ""},
-		{"foreign", `["` + file + `","` + foreign + `"]`, "", nil, foreign},
-		{"forged", `["resp_xsb1_AAAA","` + foreign + `"]`, "", nil, "resp_xsb1_AAAA"},
-		{"a later version", `["resp_xsb2_AAAA"]`, "", nil, "resp_xsb2_AAAA"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := s.Exchange(test.text, "/a")
-			var missing *objectid.TokenError
-			if test.missing != "" {
-				if !errors.As(err, &missing) || missing.Token != test.missing || !errors.Is(err, objectid.ErrNotFound) || !strings.Contains(err.Error(), test.missing) {
-					t.Errorf("the error is %v, want one for %s", err, test.missing)
-				}
-				return
-			}
-			if err != nil || got.JSON != test.want || !slices.Equal(got.Instances, test.instances) {
-				t.Errorf("got  %s, %q, %v\nwant %s, %q", got.JSON, got.Instances, err, test.want, test.instances)
-			}
-		})
-	}
-}
-
 func FuzzOpen(f *testing.F) {
 	s := sealer(f, keyA)
 	for _, test := range objects {
@@ -211,34 +164,6 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func FuzzExchange(f *testing.F) {
-	s := sealer(f, keyA)
-	id := s.Seal("file-", "openai", "/a", "file-1")
-	for _, text := range []string{`{"a":"%"}`, `["%","%"]`, `"\"%"`, `"\\%"`, `"%%"`, `{"%":1}`, `"_xsb1_"`, `"a-xsb9_%"`} {
-		f.Add(strings.ReplaceAll(text, "%", id))
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if !json.Valid([]byte(text)) {
-			return
-		}
-		got, err := s.Exchange(text, "/a")
-		if err != nil {
-			var missing *objectid.TokenError
-			if !errors.As(err, &missing) || !strings.Contains(text, `"`+missing.Token+`"`) {
-				t.Errorf("Exchange(%s): %v", text, err)
-			}
-			return
-		}
-		// Only whole strings are exchanged, so both are the same but for those.
-		if want := strings.ReplaceAll(text, `"`+id+`"`, `"file-1"`); len(got.Instances) > 0 && !strings.Contains(text, `\"`) && got.JSON != want {
-			t.Errorf("Exchange(%s) = %s, want %s", text, got.JSON, want)
-		}
-		if !json.Valid([]byte(got.JSON)) || len(got.Instances) == 0 && got.JSON != text {
-			t.Errorf("Exchange(%s) = %s", text, got.JSON)
-		}
-	})
-}
-
 func BenchmarkSeal(b *testing.B) {
 	s := sealer(b, keyA)
 	b.ReportAllocs()
@@ -255,24 +180,5 @@ func BenchmarkOpen(b *testing.B) {
 		if _, err := s.Open(id, "/team/alpha"); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkExchange(b *testing.B) {
-	s := sealer(b, keyA)
-	prose := strings.Repeat("The signal box sets the routes of all the trains before they pass. ", 1<<14)
-	for _, bench := range []struct{ name, text string }{
-		{"nothing in 1 MiB", `{"input":"` + prose + `"}`},
-		{"one id in 1 MiB", `{"input":"` + prose + `","id":"` + s.Seal("resp_", "openai", "/a", "resp_68af4030") + `"}`},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			b.SetBytes(int64(len(bench.text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.Exchange(bench.text, "/a"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

@@ -37,7 +37,7 @@ type Pending struct {
 func (k *Keeper) Queue(ctx context.Context, in *Input, request *responsesv1.StreamResponseRequest, keyID, requestID string) (*responsesv1.Response, error) {
 	params := request.GetParams()
 	response := &responsesv1.Response{
-		Id: newID(prefixResponse), CreatedAt: k.unixNow(), Model: params.GetModel(), Status: new(queued),
+		Id: newID(KindResponse), CreatedAt: k.unixNow(), Model: params.GetModel(), Status: new(queued),
 		Background: new(true), Store: new(true), Metadata: params.GetMetadata(), Instructions: params.Instructions,
 		MaxOutputTokens: params.MaxOutputTokens, Temperature: params.Temperature, TopP: params.TopP, ParallelToolCalls: params.ParallelToolCalls,
 	}
@@ -50,9 +50,14 @@ func (k *Keeper) Queue(ctx context.Context, in *Input, request *responsesv1.Stre
 	if err := k.putResponse(ctx, in, stored); err != nil {
 		return nil, err
 	}
-	return proto.CloneOf(response), k.AddEvents(ctx, in.owner, response.GetId(), []*responsesv1.StreamEvent{
+	err := k.AddEvents(ctx, in.owner, response.GetId(), []*responsesv1.StreamEvent{
 		lifecycle("response.created", 0, response), lifecycle("response.queued", 1, response),
 	})
+	if err != nil {
+		_ = k.DeleteResponse(context.WithoutCancel(ctx), in.owner, response.GetId()) // all or nothing
+		return nil, err
+	}
+	return proto.CloneOf(response), nil
 }
 
 // QueueEvents is how many events a response has before it is worked on.
@@ -83,10 +88,18 @@ func (p *Pending) Request() (request *responsesv1.StreamResponseRequest, keyID, 
 	return proto.CloneOf(p.stored.GetRequest()), p.stored.GetKeyId(), p.stored.GetRequestId()
 }
 
-// Begin says that it is worked on, from the beginning: events of an earlier try go.
+// Begin says that it is worked on, from the beginning: events of an earlier try go, and
+// what that has added to a conversation.
 func (p *Pending) Begin(ctx context.Context) error {
 	if err := p.keeper.params.Store.DeleteEvents(ctx, p.owner, p.object.Key, QueueEvents); err != nil {
 		return fail(err)
+	}
+	conversation := p.stored.GetConversationId()
+	if conversation != "" && p.stored.GetResponse().GetStatus() == inProgress {
+		err := p.keeper.removeTurn(ctx, p.owner, conversation, p.stored.GetResponse().GetId())
+		if err != nil && failure.As(err).Reason != commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND { // it is gone: who makes the response will see
+			return err
+		}
 	}
 	response := proto.CloneOf(p.stored.GetResponse())
 	response.Status = new(inProgress)
@@ -107,7 +120,7 @@ func (p *Pending) Own(response *responsesv1.Response) {
 }
 
 // Response is the response as it was kept last.
-func (p *Pending) Response() *responsesv1.Response { return proto.CloneOf(p.stored.GetResponse()) }
+func (p *Pending) Response() *responsesv1.Response { return shown(proto.CloneOf(p.stored)) }
 
 func (p *Pending) update(ctx context.Context, response *responsesv1.Response, ended bool) error {
 	stored := proto.CloneOf(p.stored)

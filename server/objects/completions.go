@@ -25,7 +25,7 @@ func completionKey(instance, id string) storage.ObjectKey {
 }
 
 // NewCompletionID is an id for a chat completion that no provider keeps.
-func NewCompletionID() string { return newID(prefixCompletion) }
+func NewCompletionID() string { return newID(KindCompletion) }
 
 // KeepCompletion keeps a chat completion, with the messages that led to it. The instance
 // is that which keeps it, too; empty: none does.
@@ -126,13 +126,10 @@ func (k *Keeper) Completions(ctx context.Context, owner, model string, labels ma
 }
 
 // Messages is a page of the messages that led to a chat completion. Each has its id:
-// that of the completion, and its place.
+// that of the completion, and its place. A page begins after a place.
 func (k *Keeper) Messages(ctx context.Context, owner, instance, id string, page Page) (*chatv1.ListChatCompletionMessagesResponse, error) {
-	named := k.Naming(instance, owner).id(prefixCompletion, id)
-	query := storage.ItemQuery{Limit: page.limit(), Descending: page.Descending}
-	if page.After != "" {
-		query.After = strings.TrimPrefix(page.After, named+"-")
-	}
+	named := k.Naming(instance, owner).id(KindCompletion, id)
+	query := storage.ItemQuery{After: page.After, Limit: page.limit(), Descending: page.Descending}
 	found, err := k.params.Store.ListItems(ctx, owner, completionKey(instance, id), query)
 	if err != nil {
 		return nil, fail(err)

@@ -16,12 +16,12 @@ func conversationKey(id string) storage.ObjectKey {
 
 // CreateConversation makes a conversation with its first items.
 func (k *Keeper) CreateConversation(ctx context.Context, owner string, params *conversationsv1.ConversationParams) (*conversationsv1.Conversation, error) {
-	conversation := &conversationsv1.Conversation{Id: newID(prefixConversation), CreatedAt: k.unixNow(), Metadata: params.GetMetadata()}
+	conversation := &conversationsv1.Conversation{Id: newID(KindConversation), CreatedAt: k.unixNow(), Metadata: params.GetMetadata()}
 	object, err := k.conversationObject(conversation)
 	if err != nil {
 		return nil, err
 	}
-	items, err := storedItems(params.GetItems())
+	items, err := storedItems(renamed(params.GetItems()))
 	if err != nil {
 		return nil, err
 	}
@@ -76,31 +76,44 @@ func (k *Keeper) DeleteConversation(ctx context.Context, owner, id string) error
 
 // AddItems adds items to the end of a conversation, and returns them with their ids.
 func (k *Keeper) AddItems(ctx context.Context, owner, id string, items []*responsesv1.Item) (*conversationsv1.ConversationItemList, error) {
+	items = renamed(items)
 	kept, err := storedItems(items)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.params.Store.AppendItems(ctx, owner, conversationKey(id), kept); err != nil {
-		return nil, fail(err)
-	}
-	if err := k.params.Store.Touch(ctx, owner, conversationKey(id), k.expires(storage.ObjectConversation)); err != nil {
-		return nil, fail(err)
+	if err := k.append(ctx, owner, id, kept); err != nil {
+		return nil, err
 	}
 	list := &conversationsv1.ConversationItemList{Data: items}
-	list.FirstId, list.LastId = ends(items)
+	list.FirstId, list.LastId = ends(kept)
 	return list, nil
+}
+
+// append adds items, and keeps the conversation for longer.
+func (k *Keeper) append(ctx context.Context, owner, id string, items []storage.Item) error {
+	if err := k.params.Store.AppendItems(ctx, owner, conversationKey(id), items); err != nil {
+		return fail(err)
+	}
+	return fail(k.params.Store.Touch(ctx, owner, conversationKey(id), k.expires(storage.ObjectConversation)))
+}
+
+// renamed are items without the ids that a caller gave them: it may have said the same
+// before, and ids of ours name other items.
+func renamed(items []*responsesv1.Item) []*responsesv1.Item {
+	for _, item := range items {
+		forgetID(item)
+	}
+	return items
 }
 
 // ConversationItems is a page of the items of a conversation.
 func (k *Keeper) ConversationItems(ctx context.Context, owner, id string, page Page) (*conversationsv1.ConversationItemList, error) {
 	page.After = within(page.After, id)
-	items, more, err := k.items(ctx, owner, conversationKey(id), page)
+	found, err := k.items(ctx, owner, conversationKey(id), page)
 	if err != nil {
 		return nil, err
 	}
-	list := &conversationsv1.ConversationItemList{Data: items, HasMore: more}
-	list.FirstId, list.LastId = ends(items)
-	return list, nil
+	return &conversationsv1.ConversationItemList{Data: found.items, HasMore: found.more, FirstId: found.first, LastId: found.last}, nil
 }
 
 // ConversationItem returns an item of a conversation, by its id with its place.

@@ -2,6 +2,8 @@ package objects
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
@@ -9,6 +11,7 @@ import (
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/objectid"
+	"github.com/signalbox-ai/signalbox/server/storage"
 )
 
 // Earlier is where what a request goes on from is kept.
@@ -36,7 +39,7 @@ func (k *Keeper) Find(params *responsesv1.ResponseParams, owner string, raw bool
 	}
 	previous := params.GetPreviousResponseId()
 	found := Earlier{Kept: true, Param: "previous_response_id"}
-	id, prefix := previous, prefixResponse
+	id, kind := previous, KindResponse
 	switch {
 	case previous != "" && conversation != "":
 		return Earlier{}, &failure.Error{
@@ -45,16 +48,13 @@ func (k *Keeper) Find(params *responsesv1.ResponseParams, owner string, raw bool
 			Param:   "previous_response_id",
 		}
 	case conversation != "":
-		id, prefix, found.Param = conversation, prefixConversation, "conversation"
+		id, kind, found.Param = conversation, KindConversation, "conversation"
 	case previous == "":
 		return Earlier{}, nil
 	}
 	var err error
-	if found.ref, found.raw, err = k.Open(id, owner, raw); err != nil {
+	if found.ref, found.raw, err = k.Open(kind, id, owner, raw); err != nil {
 		return Earlier{}, named(err, found.Param)
-	}
-	if !found.raw && found.ref.Prefix != prefix {
-		return Earlier{}, notFound(found.Param, "There is no such object.")
 	}
 	found.Instance = found.ref.Instance
 	return found, nil
@@ -100,43 +100,103 @@ func (k *Keeper) conversationItems(ctx context.Context, owner, id string) ([]*re
 	return items, nil
 }
 
-// said are the items that the request itself brings.
-func (in *Input) said() ([]*responsesv1.Item, error) {
+// said are the items that the request itself brings, as they are kept: with ids that
+// nothing has, since the caller may have said the same before, and what references to
+// the store mean in their place.
+func (in *Input) said(ctx context.Context) ([]*responsesv1.Item, error) {
+	if in.own != nil {
+		return in.own, nil
+	}
 	p := codec.ShallowCopyResponseParams(in.params)
-	if p.Input != nil {
-		return []*responsesv1.Item{said(p.GetInput())}, nil
+	items := []*responsesv1.Item{said(p.GetInput())}
+	if p.Input == nil {
+		if err := codec.ExpandResponseParams(p, wire.Limits{}); err != nil {
+			return nil, err
+		}
+		items = p.GetInputItems()
 	}
-	if err := codec.ExpandResponseParams(p, wire.Limits{}); err != nil {
-		return nil, err
+	own := make([]*responsesv1.Item, 0, len(items))
+	for _, item := range items {
+		item = in.meant(ctx, clone(item))
+		forgetID(item)
+		if item.GetItemReference() == nil {
+			itemID(item)
+		}
+		own = append(own, item)
 	}
-	items := make([]*responsesv1.Item, 0, len(p.GetInputItems()))
-	for _, item := range p.GetInputItems() {
-		items = append(items, clone(item))
-	}
-	return items, nil
+	in.own = own
+	return own, nil
 }
 
-// AddTurn adds what the request said and what the response answers to the conversation
-// of the store that the request names, if it names one.
-func (in *Input) AddTurn(ctx context.Context, response string, output []*responsesv1.Item) error {
-	if in.earlier.kept == "" {
-		return nil
+// meant is what a reference to an item of the store means. One to a provider's stays,
+// and so does one to what is no longer there.
+func (in *Input) meant(ctx context.Context, item *responsesv1.Item) *responsesv1.Item {
+	reference := item.GetItemReference()
+	if reference == nil {
+		return item
 	}
-	turn, err := in.said()
+	ref, _, err := in.keeper.Open(KindItem, reference.GetId(), in.owner, false)
+	if err != nil || ref.Instance != "" {
+		return item
+	}
+	kept, err := in.keeper.item(ctx, in.owner, ref.UpstreamID)
 	if err != nil {
-		return err
+		return item
 	}
-	for _, item := range turn { // the caller may have said the same before
-		forgetID(item)
-	}
-	for _, item := range output {
-		item = clone(item)
-		in.keeper.place([]*responsesv1.Item{item}, response)
-		turn = append(turn, item)
-	}
-	_, err = in.keeper.AddItems(ctx, in.owner, in.earlier.kept, turn)
+	return kept
+}
+
+// Queued takes the items that the request brings from the queued response that they
+// were kept with, so that they have the same ids whoever makes it, and however often.
+func (in *Input) Queued(ctx context.Context, response string) (err error) {
+	in.own, err = in.keeper.allItems(ctx, in.owner, responseKey(response))
 	return err
 }
 
-// Conversation is the conversation of the store that the request names. Empty: none.
-func (in *Input) Conversation() string { return in.earlier.kept }
+// AddTurn adds what the request said and what the response answers to the conversation
+// of the store that the request names, if it names one. kept says that the store has the
+// response, too: then its items are the same here and there.
+func (in *Input) AddTurn(ctx context.Context, response string, output []*responsesv1.Item, kept bool) error {
+	if in.earlier.kept == "" {
+		return nil
+	}
+	own, err := in.said(ctx)
+	if err != nil {
+		return err
+	}
+	turn := make([]*responsesv1.Item, 0, len(own)+len(output))
+	for _, item := range slices.Concat(own, output) {
+		turn = append(turn, clone(item))
+	}
+	if kept {
+		in.keeper.place(turn, response)
+	} else {
+		renamed(turn)
+	}
+	items, err := storedItems(turn)
+	if err != nil {
+		return err
+	}
+	return in.keeper.append(ctx, in.owner, in.earlier.kept, items)
+}
+
+// removeTurn takes out of a conversation what AddTurn added for a kept response.
+func (k *Keeper) removeTurn(ctx context.Context, owner, conversation, response string) error {
+	query := storage.ItemQuery{Limit: storage.MaxPage}
+	for {
+		page, err := k.params.Store.ListItems(ctx, owner, conversationKey(conversation), query)
+		if err != nil {
+			return fail(err)
+		}
+		for _, item := range page.Items {
+			if !strings.HasSuffix(item.ID, atResponse+response) {
+				query.After = item.ID
+			} else if err := k.params.Store.DeleteItem(ctx, owner, conversationKey(conversation), item.ID); err != nil {
+				return fail(err)
+			}
+		}
+		if !page.More {
+			return nil
+		}
+	}
+}

@@ -3,7 +3,6 @@ package objects
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +24,7 @@ type Input struct {
 	sealer  *objectid.Sealer
 	keeper  *Keeper
 	earlier earlier
+	own     []*responsesv1.Item // see said; nil: not asked for yet
 }
 
 // earlier is what a request goes on from.
@@ -51,30 +51,22 @@ func (in *Input) For(ctx context.Context, target *planv1.Target, limits wire.Lim
 	if target.GetEmulated() || len(in.earlier.items) > 0 || in.mustLook(p) {
 		return p, in.fit(ctx, p, target, limits)
 	}
-	exchanged, err := in.sealer.Exchange(p.GetInputJson(), in.owner)
-	if err != nil {
-		return nil, notFound("input", "An item of the input does not exist.")
-	}
-	for _, instance := range exchanged.Instances {
-		if instance != target.GetProvider() { // it needs more than another id
-			return p, in.fit(ctx, p, target, limits)
-		}
-	}
-	p.InputJson = exchanged.JSON
 	return p, nil
 }
 
-// mustLook says whether the items may name objects in a way that exchanging ids of ours
-// in the text does not settle: by a raw id, or in typed items.
+// mustLook says whether the items may name objects that the target does not know so, or
+// that are not the owner's to name.
 func (in *Input) mustLook(p *responsesv1.ResponseParams) bool {
-	if len(p.GetInputItems()) > 0 {
-		return true
-	}
-	return !in.raw && slices.ContainsFunc(spelledID, func(id string) bool { return strings.Contains(p.GetInputJson(), id) })
+	spelled := func(what string) bool { return strings.Contains(p.GetInputJson(), what) }
+	return len(p.GetInputItems()) > 0 || slices.ContainsFunc(sealedID, spelled) || !in.raw && slices.ContainsFunc(anyID, spelled)
 }
 
-// spelledID are the ways in which a text must spell the member `id`, in part.
-var spelledID = []string{`"id"`, `\u0069`, `\u0064`}
+// sealedID are the ways in which a text must spell an id of ours, in part, and anyID
+// those in which it must spell a member that has any. A letter may be escaped.
+var (
+	sealedID = []string{objectid.Mark, `\u00`}
+	anyID    = []string{`"id"`, `"approval_request_id"`}
+)
 
 // fit makes the items typed, puts those of before in front of them, and gives each
 // the id that the target knows.
@@ -152,12 +144,12 @@ func (in *Input) upstreamID(id *string, target *planv1.Target, kept bool) (upstr
 // reference is what an item of a stored response is sent as: itself where the gateway
 // keeps it, else its id.
 func (in *Input) reference(ctx context.Context, id string, target *planv1.Target) (*responsesv1.Item, error) {
-	ref, err := in.sealer.Open(id, in.owner)
+	ref, isRaw, err := in.keeper.Open(KindItem, id, in.owner, in.raw && !target.GetEmulated())
 	switch {
-	case errors.Is(err, objectid.ErrRaw) && in.raw && !target.GetEmulated():
-		return referenceTo(id), nil
 	case err != nil:
-		return nil, notFound("input", fmt.Sprintf("The item %q does not exist.", clip(id)))
+		return nil, Missing("input")
+	case isRaw:
+		return referenceTo(id), nil
 	case ref.Instance == "":
 		item, err := in.keeper.item(ctx, in.owner, ref.UpstreamID)
 		if err != nil {
@@ -169,7 +161,7 @@ func (in *Input) reference(ctx context.Context, id string, target *planv1.Target
 	default:
 		return nil, &failure.Error{
 			Reason:  commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT,
-			Message: fmt.Sprintf("The item %q is kept by another provider than the one that is asked.", clip(id)),
+			Message: "An item that the input refers to is kept by another provider than the one that is asked.",
 			Param:   "input",
 		}
 	}

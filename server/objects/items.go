@@ -45,20 +45,30 @@ func (p Page) limit() int {
 	return min(int(p.Limit), storage.MaxPage)
 }
 
+// kept is a page of items, with the ids by which the store has the first and the last:
+// an item of a type that this version does not know has no other.
+type kept struct {
+	items       []*responsesv1.Item
+	first, last *string
+	more        bool
+}
+
 // items is a page of the items of an object.
-func (k *Keeper) items(ctx context.Context, owner string, parent storage.ObjectKey, page Page) (items []*responsesv1.Item, more bool, err error) {
+func (k *Keeper) items(ctx context.Context, owner string, parent storage.ObjectKey, page Page) (kept, error) {
 	found, err := k.params.Store.ListItems(ctx, owner, parent, storage.ItemQuery{After: page.After, Limit: page.limit(), Descending: page.Descending})
 	if err != nil {
-		return nil, false, fail(err)
+		return kept{}, fail(err)
 	}
+	list := kept{more: found.More}
+	list.first, list.last = ends(found.Items)
 	for i := range found.Items {
 		item, err := decodeItem(&found.Items[i])
 		if err != nil {
-			return nil, false, err
+			return kept{}, err
 		}
-		items = append(items, item)
+		list.items = append(list.items, item)
 	}
-	return items, found.More, nil
+	return list, nil
 }
 
 // allItems are all items of an object, in order.
@@ -66,15 +76,15 @@ func (k *Keeper) allItems(ctx context.Context, owner string, parent storage.Obje
 	var all []*responsesv1.Item
 	page := Page{Limit: storage.MaxPage}
 	for {
-		items, more, err := k.items(ctx, owner, parent, page)
+		list, err := k.items(ctx, owner, parent, page)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, items...)
-		if !more || len(items) == 0 {
+		all = append(all, list.items...)
+		if !list.more || list.last == nil {
 			return all, nil
 		}
-		page.After = itemID(items[len(items)-1])
+		page.After = *list.last
 	}
 }
 
@@ -94,7 +104,7 @@ func itemID(item *responsesv1.Item) string {
 		return id
 	})
 	if found == "" { // of a kind that this version does not know
-		found = newID(prefixItem)
+		found = newID(KindItem)
 	}
 	return found
 }
@@ -112,7 +122,7 @@ func forgetID(item *responsesv1.Item) {
 }
 
 // itemPrefix is how ids of an item's kind begin.
-func itemPrefix(item *responsesv1.Item) string {
+func itemPrefix(item *responsesv1.Item) Kind {
 	switch item.GetItem().(type) {
 	case *responsesv1.Item_Message:
 		return "msg_"
@@ -129,17 +139,16 @@ func itemPrefix(item *responsesv1.Item) string {
 	case *responsesv1.Item_Compaction:
 		return "cmp_"
 	default:
-		return prefixItem
+		return KindItem
 	}
 }
 
 // ends are the ids of the first and the last of a page.
-func ends(items []*responsesv1.Item) (first, last *string) {
+func ends(items []storage.Item) (first, last *string) {
 	if len(items) == 0 {
 		return nil, nil
 	}
-	a, b := itemID(items[0]), itemID(items[len(items)-1])
-	return &a, &b
+	return &items[0].ID, &items[len(items)-1].ID
 }
 
 // clone is an item that may be changed.

@@ -51,17 +51,18 @@ func (k *Keeper) Naming(instance, owner string) *Naming {
 	return newNaming(k.params.IDs, instance, owner)
 }
 
-// Open returns what an id stands for. raw says that the caller may use a provider's own
-// ids: such an id has no instance that is known. What is not the owner's does not exist.
-func (k *Keeper) Open(id, owner string, raw bool) (ref objectid.Ref, isRaw bool, err error) {
+// Open returns what an id of a kind stands for. raw says that the caller may use a
+// provider's own ids: such an id has no instance that is known. What is not the owner's
+// does not exist, nor does what is of another kind.
+func (k *Keeper) Open(kind Kind, id, owner string, raw bool) (ref objectid.Ref, isRaw bool, err error) {
 	ref, err = k.params.IDs.Open(id, owner)
 	switch {
-	case err == nil:
+	case err == nil && kind.has(ref.Prefix):
 		return ref, false, nil
 	case errors.Is(err, objectid.ErrRaw) && raw:
 		return objectid.Ref{UpstreamID: id}, true, nil
 	default:
-		return ref, false, notFound("", fmt.Sprintf("There is no object %q.", clip(id)))
+		return objectid.Ref{}, false, Missing("")
 	}
 }
 
@@ -74,11 +75,31 @@ func (k *Keeper) expires(kind storage.ObjectKind) time.Time {
 	return k.params.Now().Add(keep)
 }
 
+// Kind is what an id must name, by how the ids of the kind begin.
+type Kind string
+
+// The kinds.
+const (
+	KindResponse     Kind = "resp_"
+	KindConversation Kind = "conv_"
+	KindCompletion   Kind = "chatcmpl-"
+	// KindItem is an item of any type.
+	KindItem Kind = "item_"
+)
+
+// has says whether an id that begins like this is of the kind.
+func (k Kind) has(prefix string) bool {
+	if k != KindItem {
+		return prefix == string(k)
+	}
+	return prefix != string(KindResponse) && prefix != string(KindConversation) && prefix != string(KindCompletion)
+}
+
 // newID is an id that nothing has.
-func newID(prefix string) string {
+func newID(prefix Kind) string {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return prefix + hex.EncodeToString(random[:])
+	return string(prefix) + hex.EncodeToString(random[:])
 }
 
 // get reads an object into its message.
@@ -108,7 +129,7 @@ func fail(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, storage.ErrNotFound):
-		return notFound("", "There is no such object.")
+		return Missing("")
 	case errors.Is(err, storage.ErrCursor):
 		return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_INVALID_CURSOR, Message: "The page cannot begin after that: it is not there.", Param: "after"}
 	case errors.Is(err, storage.ErrTooLarge):
@@ -126,15 +147,9 @@ func fail(err error) error {
 	}
 }
 
-func notFound(param, message string) *failure.Error {
-	return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, Message: message, Param: param}
-}
-
-// clip is the start of an id, for messages.
-func clip(id string) string {
-	const most = 64
-	if len(id) > most {
-		return id[:most] + "…"
-	}
-	return id
+// Missing is the one answer to an id that does not exist, belongs to somebody else, was
+// forged, or whose time is over. param is the member of the request that has it; an id
+// in the path has none.
+func Missing(param string) *failure.Error {
+	return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, Message: "There is no such object.", Param: param}
 }

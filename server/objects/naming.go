@@ -9,14 +9,6 @@ import (
 	"github.com/signalbox-ai/signalbox/server/objectid"
 )
 
-// The prefixes of ids whose upstream has none of its own.
-const (
-	prefixResponse     = "resp_"
-	prefixConversation = "conv_"
-	prefixCompletion   = "chatcmpl-"
-	prefixItem         = "item_"
-)
-
 // Naming gives what one provider instance made for one owner the ids that the owner
 // knows it by. It changes the messages that it is given. Not safe for concurrent use:
 // a call has its own, which remembers what it named.
@@ -32,8 +24,9 @@ func newNaming(sealer *objectid.Sealer, instance, owner string) *Naming {
 	return &Naming{sealer: sealer, instance: instance, owner: owner, known: make(map[string]string, 4)}
 }
 
-// id is the owner's id for an upstream's. Ours, and none, stay as they are.
-func (n *Naming) id(prefix, id string) string {
+// id is the owner's id for an upstream's: it begins as those of its kind do. Ours, and
+// none, stay as they are.
+func (n *Naming) id(kind Kind, id string) string {
 	if id == "" {
 		return ""
 	}
@@ -42,10 +35,11 @@ func (n *Naming) id(prefix, id string) string {
 	}
 	named := id
 	if _, err := n.sealer.Open(id, n.owner); err != nil {
-		if own := prefixOf(id); own != "" {
-			prefix = own
+		prefix := kind
+		if own := Kind(prefixOf(id)); kind == KindItem && own != "" && KindItem.has(string(own)) {
+			prefix = own // it says of which type
 		}
-		named = n.sealer.Seal(prefix, n.instance, n.owner, id)
+		named = n.sealer.Seal(string(prefix), n.instance, n.owner, id)
 	}
 	n.known[id] = named
 	return named
@@ -56,7 +50,7 @@ func (n *Naming) item(id string) string {
 	if n.at != "" {
 		id = *placed(&id, n.at)
 	}
-	return n.id(prefixItem, id)
+	return n.id(KindItem, id)
 }
 
 // of says which response or conversation of the store the items belong to.
@@ -82,11 +76,11 @@ func prefixOf(id string) string {
 }
 
 // optional names an id that may not be there.
-func (n *Naming) optional(prefix string, id *string) *string {
+func (n *Naming) optional(kind Kind, id *string) *string {
 	if id == nil || *id == "" {
 		return id
 	}
-	named := n.id(prefix, *id)
+	named := n.id(kind, *id)
 	return &named
 }
 
@@ -123,7 +117,7 @@ func (n *Naming) Messages(completion string, m *chatv1.ListChatCompletionMessage
 }
 
 // ResponseID is the owner's id for a response.
-func (n *Naming) ResponseID(id string) string { return n.id(prefixResponse, id) }
+func (n *Naming) ResponseID(id string) string { return n.id(KindResponse, id) }
 
 // Response names a response, and what it names itself.
 func (n *Naming) Response(m *responsesv1.Response) {
@@ -131,10 +125,10 @@ func (n *Naming) Response(m *responsesv1.Response) {
 		return
 	}
 	n.of(atResponse, m.GetId())
-	m.Id = n.id(prefixResponse, m.GetId())
-	m.PreviousResponseId = n.optional(prefixResponse, m.PreviousResponseId)
+	m.Id = n.id(KindResponse, m.GetId())
+	m.PreviousResponseId = n.optional(KindResponse, m.PreviousResponseId)
 	if m.Conversation != nil {
-		m.Conversation.Id = n.id(prefixConversation, m.Conversation.GetId())
+		m.Conversation.Id = n.id(KindConversation, m.Conversation.GetId())
 	}
 	n.Items(m.GetOutput())
 }
@@ -212,7 +206,7 @@ func (n *Naming) Event(event *responsesv1.StreamEvent) {
 // Compaction names a compacted context, and what it is made of.
 func (n *Naming) Compaction(m *responsesv1.Compaction) {
 	if m != nil {
-		m.Id = n.id(prefixResponse, m.GetId())
+		m.Id = n.id(KindResponse, m.GetId())
 		n.Items(m.GetOutput())
 	}
 }
@@ -220,7 +214,7 @@ func (n *Naming) Compaction(m *responsesv1.Compaction) {
 // Conversation names a conversation.
 func (n *Naming) Conversation(m *conversationsv1.Conversation) {
 	if m != nil {
-		m.Id = n.id(prefixConversation, m.GetId())
+		m.Id = n.id(KindConversation, m.GetId())
 	}
 }
 
@@ -245,11 +239,11 @@ func (n *Naming) InputItems(response string, m *responsesv1.ListInputItemsRespon
 }
 
 // CompletionID is the owner's id for a chat completion.
-func (n *Naming) CompletionID(id string) string { return n.id(prefixCompletion, id) }
+func (n *Naming) CompletionID(id string) string { return n.id(KindCompletion, id) }
 
 // Completion names a chat completion.
 func (n *Naming) Completion(m *chatv1.ChatCompletion) {
 	if m != nil {
-		m.Id = n.id(prefixCompletion, m.GetId())
+		m.Id = n.id(KindCompletion, m.GetId())
 	}
 }

@@ -7,8 +7,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	objectsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/objects/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/server/storage"
 )
 
@@ -28,7 +30,7 @@ func (k *Keeper) putResponse(ctx context.Context, in *Input, stored *objectsv1.S
 	if err != nil {
 		return err
 	}
-	items, err := in.said()
+	items, err := in.said(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,18 +54,16 @@ func (k *Keeper) responseObject(stored *objectsv1.StoredResponse) (*storage.Obje
 	}, nil
 }
 
-// storedItems are items as they are kept. One without an id gets one, and so does one
-// whose id another one has.
+// storedItems are items as they are kept, each under its id. A reference has the id of
+// another item, so it is kept under one of its own.
 func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 	kept := make([]storage.Item, 0, len(items))
-	seen := make(map[string]bool, len(items))
 	for _, item := range items {
-		id := itemID(item)
-		if seen[id] {
-			forgetID(item)
+		id := newID(KindItem)
+		if item.GetItemReference() == nil {
 			id = itemID(item)
 		}
-		seen[id] = true
+		inParts(item.GetMessage())
 		body, err := encode(item)
 		if err != nil {
 			return nil, err
@@ -73,13 +73,42 @@ func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 	return kept, nil
 }
 
+// inParts makes a message as lists of items have it: its content in parts, and a status.
+func inParts(m *responsesv1.MessageItem) {
+	if m == nil {
+		return
+	}
+	if m.Content != nil {
+		part := &responsesv1.ContentPart{Type: "input_text", Text: m.Content}
+		if m.GetRole() == "assistant" {
+			part.Type = "output_text"
+		}
+		m.ContentParts, m.Content = []*responsesv1.ContentPart{part}, nil
+	}
+	if m.Status == nil {
+		m.Status = proto.String("completed")
+	}
+}
+
 // Response returns a stored response, by its id in the store.
 func (k *Keeper) Response(ctx context.Context, owner, id string) (*responsesv1.Response, error) {
 	stored := &objectsv1.StoredResponse{}
 	if _, err := k.get(ctx, owner, responseKey(id), stored); err != nil {
 		return nil, err
 	}
-	return stored.GetResponse(), nil
+	return shown(stored), nil
+}
+
+// shown is a stored response with what it went on from.
+func shown(stored *objectsv1.StoredResponse) *responsesv1.Response {
+	response := stored.GetResponse()
+	if id := stored.GetPreviousId(); id != "" {
+		response.PreviousResponseId = &id
+	}
+	if id := stored.GetConversationId(); id != "" {
+		response.Conversation = &responsesv1.ConversationRef{Id: id}
+	}
+	return response
 }
 
 // DeleteResponse deletes a stored response with all that belongs to it.
@@ -89,13 +118,11 @@ func (k *Keeper) DeleteResponse(ctx context.Context, owner, id string) error {
 
 // InputItems is a page of a stored response's input.
 func (k *Keeper) InputItems(ctx context.Context, owner, id string, page Page) (*responsesv1.ListInputItemsResponse, error) {
-	items, more, err := k.items(ctx, owner, responseKey(id), page)
+	found, err := k.items(ctx, owner, responseKey(id), page)
 	if err != nil {
 		return nil, err
 	}
-	list := &responsesv1.ListInputItemsResponse{Data: items, HasMore: more}
-	list.FirstId, list.LastId = ends(items)
-	return list, nil
+	return &responsesv1.ListInputItemsResponse{Data: found.items, HasMore: found.more, FirstId: found.first, LastId: found.last}, nil
 }
 
 // history is everything that a stored response has seen and said, oldest first.
@@ -103,7 +130,11 @@ func (k *Keeper) history(ctx context.Context, owner, id string) ([]*responsesv1.
 	var turns [][]*responsesv1.Item
 	for id != "" {
 		if len(turns) >= 2*maxTurns {
-			return nil, notFound("previous_response_id", "The response goes on from too many others.")
+			return nil, &failure.Error{
+				Reason:  commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE,
+				Message: "The response goes on from too many others.",
+				Param:   "previous_response_id",
+			}
 		}
 		stored := &objectsv1.StoredResponse{}
 		if _, err := k.get(ctx, owner, responseKey(id), stored); err != nil {
@@ -161,7 +192,6 @@ func placed(id *string, at string) *string {
 // item finds an item of the store by its id with its place.
 func (k *Keeper) item(ctx context.Context, owner, id string) (*responsesv1.Item, error) {
 	bare, parent, _ := strings.Cut(id, "@")
-	missing := notFound("input", "An item that the input refers to does not exist.")
 	switch {
 	case strings.HasPrefix("@"+parent, atConversation):
 		item, err := k.ConversationItem(ctx, owner, parent[1:], id)
@@ -182,7 +212,7 @@ func (k *Keeper) item(ctx context.Context, owner, id string) (*responsesv1.Item,
 		}
 		return decodeItem(kept)
 	default:
-		return nil, missing
+		return nil, Missing("input")
 	}
 }
 

@@ -12,13 +12,15 @@ import (
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // stored is what is asked of a stored object.
 type stored struct {
 	// id names it. Empty: one is to be made, or several are listed.
-	id, param string
-	options   *commonv1.CallOptions
+	id      string
+	kind    objects.Kind
+	options *commonv1.CallOptions
 	// keeps says whether an instance keeps such objects.
 	keeps func(Instance) bool
 }
@@ -35,13 +37,13 @@ func storedOf(request proto.Message) (stored, bool) {
 	s := stored{}
 	switch r := request.(type) {
 	case interface{ GetResponseId() string }:
-		s.id, s.param, s.keeps = r.GetResponseId(), "response_id", keepsResponses
+		s.id, s.kind, s.keeps = r.GetResponseId(), objects.KindResponse, keepsResponses
 	case interface{ GetConversationId() string }:
-		s.id, s.param, s.keeps = r.GetConversationId(), "conversation_id", keepsConversations
+		s.id, s.kind, s.keeps = r.GetConversationId(), objects.KindConversation, keepsConversations
 	case *conversationsv1.CreateConversationRequest:
 		s.keeps = keepsConversations
 	case interface{ GetCompletionId() string }:
-		s.id, s.param, s.keeps = r.GetCompletionId(), "completion_id", keepsCompletions
+		s.id, s.kind, s.keeps = r.GetCompletionId(), objects.KindCompletion, keepsCompletions
 	case *chatv1.ListChatCompletionsRequest:
 		s.keeps = func(Instance) bool { return false } // what providers keep is everybody's
 	default:
@@ -97,16 +99,16 @@ func (p *Planner) keepers(q Question, s stored) ([]string, error) {
 	if q.Principal != nil {
 		owner, raw = q.Principal.Owner, q.Principal.Holds(policyv1.Scope_SCOPE_RAW_IDS)
 	}
-	ref, isRaw, err := p.params.Objects.Open(s.id, owner, raw)
+	ref, isRaw, err := p.params.Objects.Open(s.kind, s.id, owner, raw)
 	switch {
 	case err != nil:
-		return nil, about(err, s.param)
+		return nil, err
 	case isRaw && named != "":
 		return p.able(named, s)
 	case isRaw:
 		able := slices.DeleteFunc(slices.Clone(p.params.Order), func(name string) bool { return !s.keeps(p.params.Instances[name]) })
 		if len(able) == 0 {
-			return nil, about(missingObject(), s.param)
+			return nil, objects.Missing("")
 		}
 		return able, nil
 	case named != "" && named != ref.Instance:
@@ -118,7 +120,7 @@ func (p *Planner) keepers(q Question, s stored) ([]string, error) {
 	case ref.Instance == "":
 		return nil, nil
 	case !s.keeps(p.params.Instances[ref.Instance]): // it did, under another configuration
-		return nil, about(missingObject(), s.param)
+		return nil, objects.Missing("")
 	default:
 		return []string{ref.Instance}, nil
 	}
@@ -134,18 +136,4 @@ func (p *Planner) able(named string, s stored) ([]string, error) {
 		Message: "The provider keeps no such objects, or none that belong to one caller.",
 		Param:   "provider",
 	}
-}
-
-func missingObject() *failure.Error {
-	return failure.New(commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, "There is no such object.")
-}
-
-// about gives a failure the field that it is about.
-func about(err error, param string) error {
-	if failed := failure.As(err); failed != nil {
-		changed := *failed
-		changed.Param = param
-		return &changed
-	}
-	return err
 }

@@ -263,13 +263,20 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// What may be kept is kept where it is asked for.
-func TestWhatIsAskedForIsKept(t *testing.T) {
+// The gateway keeps what it is asked to keep, where the provider does not.
+func TestWhatIsKept(t *testing.T) {
 	t.Parallel()
-	for _, store := range []*bool{nil, new(false), new(true)} {
-		made, err := request{params: &chatv1.ChatCompletionParams{Store: store}}.derive(t, routed(t), "fast")
-		if kept := strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE"); err != nil || kept != (store != nil && *store) {
-			t.Errorf("got %v, %v", made.GetFeatures(), err)
+	for name, test := range map[string]struct {
+		store *bool
+		kept  bool
+	}{
+		"unsaid": {nil, false},
+		"asked":  {new(true), true},
+		"unwant": {new(false), false},
+	} {
+		made, err := request{params: &chatv1.ChatCompletionParams{Store: test.store}}.derive(t, routed(t), "fast")
+		if kept := strings.Contains(fmt.Sprint(made.GetFeatures()), "STORAGE"); err != nil || kept != test.kept || made.GetTarget().GetEmulated() != test.kept {
+			t.Errorf("%s: got %v, %v", name, made, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,8 +77,13 @@ func (p *reply) event(result any) error {
 	b := p.events
 	if event, ok := message.(*responsesv1.StreamEvent); ok {
 		p.named, p.broken, p.sequence = true, p.broken || event.GetType() == "error", event.GetSequenceNumber()
-		b = append(append(append(b, "event: "...), event.GetType()...), '\n')
+		b = append(b, "event: "...)
+		start := len(b)
+		b = append(b, event.GetType()...)
+		oneLine(b[start:])
+		b = append(b, '\n')
 	}
+	start := len(b)
 	b, err := codec.Append(append(b, "data: "...), message, wire.Reply)
 	if err != nil {
 		return err
@@ -85,8 +91,18 @@ func (p *reply) event(result any) error {
 	if chunk, ok := message.(*chatv1.ChatCompletionChunk); ok && p.usage && chunk.GetUsage() == nil && !has(chunk.GetExtraJson(), "usage") {
 		b = append(b[:len(b)-1], `,"usage":null}`...)
 	}
+	oneLine(b[start:])
 	p.events = append(b, "\n\n"...)
 	return nil
+}
+
+// oneLine keeps an event's field in its line. JSON that is carried verbatim may have line
+// ends between its tokens, where a space means the same.
+func oneLine(b []byte) {
+	for i := bytes.IndexAny(b, "\r\n"); i >= 0; i = bytes.IndexAny(b, "\r\n") {
+		b[i] = ' '
+		b = b[i+1:]
+	}
 }
 
 // has says whether a JSON object has a member.

@@ -40,12 +40,12 @@ type Background struct {
 
 	mu      sync.Mutex
 	working map[string]context.CancelCauseFunc // by owner and id
-	waiting map[string]chan struct{}           // closed when there is something new
+	waiting map[string]*waiting                // who waits for something new
 }
 
 // NewBackground returns a Background. Serve comes before the first job.
 func NewBackground(deps BackgroundDeps) *Background {
-	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]chan struct{}{}}
+	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*waiting{}}
 }
 
 // Serve says who makes responses, and which steps a call passes.
@@ -104,22 +104,41 @@ func key(owner, id string) string { return owner + "\x00" + id }
 func (b *Background) news(owner, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if waiting := b.waiting[key(owner, id)]; waiting != nil {
-		close(waiting)
-		delete(b.waiting, key(owner, id))
+	if w := b.waiting[key(owner, id)]; w != nil {
+		close(w.news)
+		w.news = make(chan struct{})
 	}
 }
 
-// next is closed when there is something new of a response that is made here.
-func (b *Background) next(owner, id string) <-chan struct{} {
+// waiting are those who follow a response.
+type waiting struct {
+	news chan struct{} // closed when there is something new
+	many int
+}
+
+// wait begins to wait for what is made of a response here; leave ends it.
+func (b *Background) wait(owner, id string) (next func() <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := b.waiting[key(owner, id)]
-	if waiting == nil {
-		waiting = make(chan struct{})
-		b.waiting[key(owner, id)] = waiting
+	w := b.waiting[key(owner, id)]
+	if w == nil {
+		w = &waiting{news: make(chan struct{})}
+		b.waiting[key(owner, id)] = w
 	}
-	return waiting
+	w.many++
+	next = func() <-chan struct{} {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return w.news
+	}
+	leave = func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if w.many--; w.many == 0 {
+			delete(b.waiting, key(owner, id))
+		}
+	}
+	return next, leave
 }
 
 // lookAgain is how often who follows a response looks for what another process wrote.
@@ -130,8 +149,10 @@ const lookAgain = time.Second
 func (b *Background) Follow(ctx context.Context, owner, id string, after int32, send func(event *responsesv1.StreamEvent, more bool) error) error {
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
+	next, leave := b.wait(owner, id)
+	defer leave()
 	for {
-		news := b.next(owner, id)
+		news := next()
 		response, err := b.deps.Objects.Response(ctx, owner, id) // before its events: none comes behind its end
 		if err != nil {
 			return err
@@ -218,17 +239,54 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 	b.mu.Lock()
 	b.working[key(owner, id)] = stop
 	b.mu.Unlock()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		b.watch(ctx, owner, id, stop)
+	}()
 	defer func() {
+		stop(nil)
+		<-watched
 		b.mu.Lock()
 		delete(b.working, key(owner, id))
 		b.mu.Unlock()
 		b.news(owner, id)
 	}()
-	m := &making{background: b, pending: pending, owner: owner, id: id}
-	if giveUp {
-		return m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_INTERNAL, "The response could not be made."))
+	m := &making{
+		background: b, pending: pending, owner: owner, id: id,
+		next: objects.QueueEvents, shown: responses.NewAccumulator(maxShown),
 	}
-	return m.make(ctx)
+	err = stale(pending.Begin(ctx))
+	switch {
+	case err != nil:
+	case giveUp:
+		err = m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_INTERNAL, "The response could not be made."))
+	default:
+		err = m.make(ctx)
+	}
+	if errors.Is(err, errStopped) {
+		return nil // cancelled or deleted, and kept so
+	}
+	return err
+}
+
+// watch stops the making of a response that another process has cancelled or deleted.
+func (b *Background) watch(ctx context.Context, owner, id string, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		response, err := b.deps.Objects.Response(ctx, owner, id)
+		failed := failure.As(err)
+		if response.GetStatus() == "cancelled" || failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
+			stop(errStopped)
+			return
+		}
+	}
 }
 
 // making is a response that is worked on.
@@ -240,14 +298,11 @@ type making struct {
 	next       int32
 	waiting    []*responsesv1.StreamEvent
 	shown      *responses.Accumulator
+	over       bool // it is kept as it ended
 }
 
 // make makes the response as a call of its own.
 func (m *making) make(ctx context.Context) error {
-	if err := m.pending.Begin(ctx); err != nil {
-		return stale(err)
-	}
-	m.next, m.shown = objects.QueueEvents, responses.NewAccumulator(maxShown)
 	request, keyID, requestID := m.pending.Request()
 	principal, known := m.background.deps.Principal(keyID)
 	if !known {
@@ -269,8 +324,8 @@ func (m *making) make(ctx context.Context) error {
 	switch {
 	case failed == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), errStopped):
-		return nil // cancelled or deleted, and kept so
+	case errors.Is(context.Cause(ctx), errStopped), errors.Is(err, errStopped):
+		return errStopped
 	case ctx.Err() != nil:
 		return ctx.Err() // the process stops: another one makes it
 	default:
@@ -283,6 +338,9 @@ func (m *making) answer(ctx context.Context, c *call.Call, request *responsesv1.
 	s := m.background.responses
 	if m.turn, err = s.turn(ctx, c, request.GetParams(), true); err != nil {
 		return err
+	}
+	if err := m.turn.input.Queued(ctx, m.id); err != nil {
+		return stale(err)
 	}
 	w := newWalk(c, request.GetParams(), s.deps.Meter)
 	upstream, err := begin(ctx, w, s.deps.Responders, fit(m.turn, providers.Responder.StreamResponse), showsOutput)
@@ -352,36 +410,53 @@ func (m *making) flush(ctx context.Context) error {
 	return stale(err)
 }
 
-// end keeps the response as it ended, and then shows its last events.
+// end keeps the response as it ended, and then shows its last event. All others come
+// before: who follows the response reads no further once it has ended.
 func (m *making) end(ctx context.Context, response *responsesv1.Response) error {
+	last := m.waiting[len(m.waiting)-1:]
+	m.waiting = m.waiting[:len(m.waiting)-1]
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
 	if response.GetStatus() != "failed" {
-		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput()); err != nil {
+		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput(), true); err != nil {
 			return err
 		}
 	}
 	if err := m.pending.End(ctx, response); err != nil {
 		return stale(err)
 	}
-	return m.flush(ctx)
+	m.over = true
+	m.waiting = last
+	_ = m.flush(ctx) // who follows it sees that it has ended in any case
+	return nil
 }
 
 // fail keeps why the response could not be made.
 func (m *making) fail(ctx context.Context, why *failure.Error) error {
-	response, events := m.pending.Response(), []*responsesv1.StreamEvent(nil)
-	if m.shown == nil {
-		m.shown = responses.NewAccumulator(maxShown)
+	if m.over {
+		return nil // what came behind its end does not matter
 	}
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
+	response := m.pending.Response()
 	if partial := m.shown.Response(); partial != nil {
 		response = partial
 	}
 	response = responses.Fail(response, why)
 	m.pending.Own(response)
-	events = append(m.waiting, responses.Ended(response, m.next))
-	if err := m.pending.End(ctx, response); err != nil {
+	err := m.pending.End(ctx, response)
+	if failed := failure.As(err); failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE {
+		response = responses.Fail(m.pending.Response(), why) // without what has come of it
+		err = m.pending.End(ctx, response)
+	}
+	if err != nil {
 		return stale(err)
 	}
-	m.waiting = events
-	return m.flush(ctx)
+	m.waiting = []*responsesv1.StreamEvent{responses.Ended(response, m.next)}
+	_ = m.flush(ctx) // as above
+	return nil
 }
 
 // stale makes nothing of the failure of a response that somebody else has ended.

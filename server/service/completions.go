@@ -83,10 +83,7 @@ func (k *keeping) keep(ctx context.Context, completion *chatv1.ChatCompletion) e
 
 // ref is the stored completion that a call is about.
 func (s *Chat) ref(c *call.Call, id string) (objectid.Ref, error) {
-	ref, _, err := s.deps.Objects.Open(id, ownerOf(c), mayUseRaw(c))
-	if failed := failure.As(err); failed != nil {
-		failed.Param = "completion_id"
-	}
+	ref, _, err := s.deps.Objects.Open(objects.KindCompletion, id, ownerOf(c), mayUseRaw(c))
 	return ref, err
 }
 
@@ -119,9 +116,9 @@ func (s *Chat) ListChatCompletions(ctx context.Context, req *chatv1.ListChatComp
 	}
 	var after *objectid.Ref
 	if id := req.GetAfter(); id != "" {
-		ref, _, err := s.deps.Objects.Open(id, ownerOf(c), false)
+		ref, _, err := s.deps.Objects.Open(objects.KindCompletion, id, ownerOf(c), false)
 		if err != nil {
-			return nil, cursor(err)
+			return nil, noCursor()
 		}
 		after = &ref
 	}
@@ -197,9 +194,12 @@ func (s *Chat) ListChatCompletionMessages(ctx context.Context, req *chatv1.ListC
 	if err != nil {
 		return nil, err
 	}
+	if page.After, err = s.placeOf(c, page.After, ref); err != nil {
+		return nil, err
+	}
 	if atProvider(c) {
-		if rest, behind := strings.CutPrefix(req.GetAfter(), req.GetCompletionId()); behind {
-			page.After = ref.UpstreamID + rest
+		if page.After != "" {
+			page.After = ref.UpstreamID + "-" + page.After
 		}
 		list, err := ask(ctx, s.deps.Keepers, &chatv1.ListChatCompletionMessagesRequest{
 			CompletionId: ref.UpstreamID, After: given(page.After), Limit: capped(req.Limit), Order: req.Order,
@@ -210,4 +210,21 @@ func (s *Chat) ListChatCompletionMessages(ctx context.Context, req *chatv1.ListC
 		return list, err
 	}
 	return s.deps.Objects.Messages(ctx, ownerOf(c), "", ref.UpstreamID, page)
+}
+
+// placeOf is the place of a message that a page begins after, which its id has behind
+// that of its completion. Empty: at the beginning.
+func (s *Chat) placeOf(c *call.Call, after string, ref objectid.Ref) (string, error) {
+	if after == "" {
+		return "", nil
+	}
+	end := strings.LastIndexByte(after, '-')
+	if end < 0 {
+		return "", noCursor()
+	}
+	of, err := s.ref(c, after[:end])
+	if err != nil || of.UpstreamID != ref.UpstreamID {
+		return "", noCursor()
+	}
+	return after[end+1:], nil
 }

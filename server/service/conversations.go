@@ -46,7 +46,7 @@ func checkItems(items []*responsesv1.Item) error {
 
 // id is the id that whoever keeps the conversation of a call knows it by.
 func (s *Conversations) id(c *call.Call, id string) (string, error) {
-	return upstreamID(c, s.deps.Objects, id, "conversation_id")
+	return upstreamID(c, s.deps.Objects, objects.KindConversation, id)
 }
 
 // CreateConversation makes a conversation.
@@ -178,9 +178,9 @@ func (s *Conversations) ListConversationItems(ctx context.Context, req *conversa
 	if err != nil {
 		return nil, err
 	}
-	after, err := optionalID(c, s.deps.Objects, req.After, "after")
+	after, err := afterItem(c, s.deps.Objects, req.After)
 	if err != nil {
-		return nil, cursor(err)
+		return nil, err
 	}
 	page, err := pageOf(after, req.Limit, req.Order, true)
 	if err != nil {
@@ -202,48 +202,48 @@ func (s *Conversations) ListConversationItems(ctx context.Context, req *conversa
 }
 
 // ids are those of a conversation and of an item of it.
-func (s *Conversations) ids(c *call.Call, conversation, item string) (id, itemID string, err error) {
+func (s *Conversations) ids(c *call.Call, conversation, item string) (id, of string, err error) {
 	if id, err = s.id(c, conversation); err != nil {
 		return "", "", err
 	}
-	itemID, err = upstreamID(c, s.deps.Objects, item, "item_id")
-	return id, itemID, err
+	of, err = itemID(c, s.deps.Objects, item)
+	return id, of, err
 }
 
 // GetConversationItem returns an item of a conversation.
 func (s *Conversations) GetConversationItem(ctx context.Context, req *conversationsv1.GetConversationItemRequest) (*conversationsv1.GetConversationItemResponse, error) {
 	c := call.From(ctx)
-	id, itemID, err := s.ids(c, req.GetConversationId(), req.GetItemId())
+	id, item, err := s.ids(c, req.GetConversationId(), req.GetItemId())
 	if err != nil {
 		return nil, err
 	}
-	var item *responsesv1.Item
+	var found *responsesv1.Item
 	if atProvider(c) {
-		item, err = ask(ctx, s.deps.Keepers, &conversationsv1.GetConversationItemRequest{ConversationId: id, ItemId: itemID, Include: req.GetInclude()},
+		found, err = ask(ctx, s.deps.Keepers, &conversationsv1.GetConversationItemRequest{ConversationId: id, ItemId: item, Include: req.GetInclude()},
 			providers.ConversationKeeper.GetConversationItem)
 	} else {
-		item, err = s.deps.Objects.ConversationItem(ctx, ownerOf(c), id, itemID)
+		found, err = s.deps.Objects.ConversationItem(ctx, ownerOf(c), id, item)
 	}
 	if err != nil {
 		return nil, err
 	}
-	list := &conversationsv1.ConversationItemList{Data: []*responsesv1.Item{item}}
+	list := &conversationsv1.ConversationItemList{Data: []*responsesv1.Item{found}}
 	s.show(c, id, list, req.GetInclude())
-	return &conversationsv1.GetConversationItemResponse{Item: item, Info: ended(c)}, nil
+	return &conversationsv1.GetConversationItemResponse{Item: found, Info: ended(c)}, nil
 }
 
 // DeleteConversationItem deletes an item of a conversation.
 func (s *Conversations) DeleteConversationItem(ctx context.Context, req *conversationsv1.DeleteConversationItemRequest) (*conversationsv1.DeleteConversationItemResponse, error) {
 	c := call.From(ctx)
-	id, itemID, err := s.ids(c, req.GetConversationId(), req.GetItemId())
+	id, item, err := s.ids(c, req.GetConversationId(), req.GetItemId())
 	if err != nil {
 		return nil, err
 	}
 	var left *conversationsv1.Conversation
 	if atProvider(c) {
-		left, err = ask(ctx, s.deps.Keepers, &conversationsv1.DeleteConversationItemRequest{ConversationId: id, ItemId: itemID}, providers.ConversationKeeper.DeleteConversationItem)
+		left, err = ask(ctx, s.deps.Keepers, &conversationsv1.DeleteConversationItemRequest{ConversationId: id, ItemId: item}, providers.ConversationKeeper.DeleteConversationItem)
 	} else {
-		left, err = s.deps.Objects.DeleteConversationItem(ctx, ownerOf(c), id, itemID)
+		left, err = s.deps.Objects.DeleteConversationItem(ctx, ownerOf(c), id, item)
 	}
 	if err != nil {
 		return nil, err

@@ -7,17 +7,17 @@ import (
 
 	"google.golang.org/grpc"
 
-	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/objects"
 )
 
 // GetResponse returns a stored response.
 func (s *Responses) GetResponse(ctx context.Context, req *responsesv1.GetResponseRequest) (*responsesv1.GetResponseResponse, error) {
 	c := call.From(ctx)
-	id, err := upstreamID(c, s.deps.Objects, req.GetResponseId(), "response_id")
+	id, err := upstreamID(c, s.deps.Objects, objects.KindResponse, req.GetResponseId())
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Responses) show(c *call.Call, response *responsesv1.Response, include [
 func (s *Responses) ResumeResponse(req *responsesv1.ResumeResponseRequest, out grpc.ServerStreamingServer[responsesv1.ResumeResponseResponse]) error {
 	ctx := out.Context()
 	c := call.From(ctx)
-	id, err := upstreamID(c, s.deps.Objects, req.GetResponseId(), "response_id")
+	id, err := upstreamID(c, s.deps.Objects, objects.KindResponse, req.GetResponseId())
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Responses) repeat(ctx context.Context, c *call.Call, id string, req *re
 // DeleteResponse deletes a stored response.
 func (s *Responses) DeleteResponse(ctx context.Context, req *responsesv1.DeleteResponseRequest) (*responsesv1.DeleteResponseResponse, error) {
 	c := call.From(ctx)
-	id, err := upstreamID(c, s.deps.Objects, req.GetResponseId(), "response_id")
+	id, err := upstreamID(c, s.deps.Objects, objects.KindResponse, req.GetResponseId())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Responses) DeleteResponse(ctx context.Context, req *responsesv1.DeleteR
 // CancelResponse cancels a response that works in the background.
 func (s *Responses) CancelResponse(ctx context.Context, req *responsesv1.CancelResponseRequest) (*responsesv1.CancelResponseResponse, error) {
 	c := call.From(ctx)
-	id, err := upstreamID(c, s.deps.Objects, req.GetResponseId(), "response_id")
+	id, err := upstreamID(c, s.deps.Objects, objects.KindResponse, req.GetResponseId())
 	if err != nil {
 		return nil, err
 	}
@@ -157,13 +157,13 @@ func (s *Responses) CancelResponse(ctx context.Context, req *responsesv1.CancelR
 // ListInputItems lists the input of a stored response.
 func (s *Responses) ListInputItems(ctx context.Context, req *responsesv1.ListInputItemsRequest) (*responsesv1.ListInputItemsResponse, error) {
 	c := call.From(ctx)
-	id, err := upstreamID(c, s.deps.Objects, req.GetResponseId(), "response_id")
+	id, err := upstreamID(c, s.deps.Objects, objects.KindResponse, req.GetResponseId())
 	if err != nil {
 		return nil, err
 	}
-	after, err := optionalID(c, s.deps.Objects, req.After, "after")
+	after, err := afterItem(c, s.deps.Objects, req.After)
 	if err != nil {
-		return nil, cursor(err)
+		return nil, err
 	}
 	if atProvider(c) {
 		list, err := ask(ctx, s.deps.ResponseKeepers, &responsesv1.ListInputItemsRequest{
@@ -186,11 +186,6 @@ func (s *Responses) ListInputItems(ctx context.Context, req *responsesv1.ListInp
 	responses.Hide(list.GetData(), req.GetInclude())
 	s.deps.Objects.Naming("", ownerOf(c)).InputItems(id, list)
 	return list, nil
-}
-
-// cursor makes an id that is not there a cursor that is none.
-func cursor(err error) error {
-	return wrongReason(err, commonv1.ErrorReason_ERROR_REASON_INVALID_CURSOR, "The page cannot begin after that: it is not there.")
 }
 
 // CountInputTokens counts the tokens that an input would have.

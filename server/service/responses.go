@@ -114,6 +114,7 @@ func (s *Responses) follow(ctx context.Context, turn *turn, req *responsesv1.Str
 		return err
 	}
 	err = s.deps.Background.Follow(ctx, turn.owner, response.GetId(), -1, func(event *responsesv1.StreamEvent, more bool) error {
+		responses.Hide(responses.Items(event), req.GetParams().GetInclude())
 		turn.naming().Event(event)
 		turn.echo(event.GetLifecycle().GetResponse())
 		return sink.send(event, more)
@@ -312,22 +313,45 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 		return nil
 	}
 	t.kept = true
+	stored := false
 	if t.local() {
-		stored := t.call.Has(policyv1.Feature_FEATURE_STORAGE)
+		stored = t.call.Has(policyv1.Feature_FEATURE_STORAGE)
 		response.Store = &stored
 		if stored {
-			if err := t.service.deps.Objects.KeepResponse(ctx, t.input, response); err != nil {
-				if t.params.Store != nil { // it was asked for in so many words
-					return err
-				}
-				stored = false
+			if err := t.store(ctx, response); err != nil {
+				return err
 			}
 		}
 	}
 	if response.GetStatus() != "completed" && response.GetStatus() != "incomplete" {
 		return nil
 	}
-	return t.input.AddTurn(ctx, response.GetId(), response.GetOutput())
+	err := t.input.AddTurn(ctx, response.GetId(), response.GetOutput(), stored)
+	if err != nil && stored { // all or nothing
+		_ = t.service.deps.Objects.DeleteResponse(context.WithoutCancel(ctx), t.owner, response.GetId()) // it expires
+	}
+	return err
+}
+
+// keepPatience is how long a reply waits for the store, unless its caller asked in so
+// many words for it to be kept.
+const keepPatience = time.Second
+
+// store keeps a response. One that is kept by default alone is shown without, and says
+// so, where the store fails.
+func (t *turn) store(ctx context.Context, response *responsesv1.Response) error {
+	if t.params.Store != nil {
+		return t.service.deps.Objects.KeepResponse(ctx, t.input, response)
+	}
+	bounded, cancel := context.WithTimeout(ctx, keepPatience)
+	defer cancel()
+	if err := t.service.deps.Objects.KeepResponse(bounded, t.input, response); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		response.Store = new(false)
+	}
+	return nil
 }
 
 // show makes a response the client's to see.

@@ -28,6 +28,9 @@ type scripted struct {
 func (s scripted) begin(ctx context.Context, c *providers.ChatCall) *scriptedStream {
 	*s.calls = append(*s.calls, s.name)
 	*s.limits = append(*s.limits, fmt.Sprintf("%v %v %v", c.Retry.GetFirstByteTimeout().AsDuration(), c.Retry.GetMaxWait() != nil, c.Retry.GetTotalTimeout().AsDuration()))
+	if s.script == "NO_HEALTHY_PROVIDER" { // as a model that rests
+		return &scriptedStream{ctx: ctx, call: c, script: []string{s.script}}
+	}
 	c.Exchange.Attempts = append(c.Exchange.Attempts, providers.Attempt{Provider: s.name, Model: c.Target.GetModel(), Start: time.Now(), HTTPStatus: 200})
 	c.Exchange.UpstreamRequestID = "id-" + s.name
 	return &scriptedStream{ctx: ctx, call: c, script: strings.Fields(s.script)}
@@ -108,7 +111,9 @@ func (s *scriptedStream) piece(word string) (*chatv1.ChatCompletionChunk, error)
 	choice := &chatv1.ChunkChoice{Delta: &chatv1.ChatDelta{}}
 	switch reason, failed := commonv1.ErrorReason_value["ERROR_REASON_"+word]; {
 	case failed:
-		s.call.Exchange.Attempts[len(s.call.Exchange.Attempts)-1].Reason = commonv1.ErrorReason(reason)
+		if word != "NO_HEALTHY_PROVIDER" {
+			s.call.Exchange.Attempts[len(s.call.Exchange.Attempts)-1].Reason = commonv1.ErrorReason(reason)
+		}
 		return nil, failure.New(commonv1.ErrorReason(reason), "From "+s.call.Target.GetProvider()+".")
 	case word == "panic":
 		word = s.script[len(s.script)]

@@ -26,7 +26,7 @@ func ask[A any, P proto.Message, R any](ctx context.Context, able map[string]A, 
 		c.Outcome.Target = target
 		provider, known := able[target.GetProvider()]
 		if !known {
-			return reply, missing()
+			return reply, objects.Missing("")
 		}
 		reply, err = ask(provider, ctx, &providers.Call[P]{
 			Params: params, Target: target, Retry: c.Plan.GetRetry(), RequestID: c.RequestID, Exchange: &c.Outcome.Exchange,
@@ -35,11 +35,8 @@ func ask[A any, P proto.Message, R any](ctx context.Context, able map[string]A, 
 			return reply, err
 		}
 	}
-	return reply, err
-}
-
-func missing() *failure.Error {
-	return failure.New(commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, "There is no such object.")
+	// In the gateway's words: what is not there looks the same, wherever it is not.
+	return reply, objects.Missing("")
 }
 
 // atProvider says that a provider keeps the object, and not the gateway.
@@ -53,21 +50,36 @@ func done[A any, P proto.Message](f func(A, context.Context, *providers.Call[P])
 }
 
 // upstreamID is the id that whoever keeps an object knows it by.
-func upstreamID(c *call.Call, keeper *objects.Keeper, id, param string) (string, error) {
-	ref, _, err := keeper.Open(id, ownerOf(c), mayUseRaw(c))
-	if failed := failure.As(err); failed != nil {
-		failed.Param = param
+func upstreamID(c *call.Call, keeper *objects.Keeper, kind objects.Kind, id string) (string, error) {
+	ref, _, err := keeper.Open(kind, id, ownerOf(c), mayUseRaw(c))
+	return ref.UpstreamID, err
+}
+
+// itemID is the id that whoever keeps the object of a call knows an item of it by. An
+// item of another keeper is not there.
+func itemID(c *call.Call, keeper *objects.Keeper, id string) (string, error) {
+	ref, isRaw, err := keeper.Open(objects.KindItem, id, ownerOf(c), mayUseRaw(c))
+	if err == nil && !isRaw && atProvider(c) != (ref.Instance != "") {
+		return "", objects.Missing("")
 	}
 	return ref.UpstreamID, err
 }
 
-// optionalID is upstreamID for an id that may not be there.
-func optionalID(c *call.Call, keeper *objects.Keeper, id *string, param string) (*string, error) {
+// afterItem is itemID for the place that a page begins after. Nil: at the beginning.
+func afterItem(c *call.Call, keeper *objects.Keeper, id *string) (*string, error) {
 	if id == nil || *id == "" {
 		return nil, nil //nolint:nilnil // no id is no error
 	}
-	upstream, err := upstreamID(c, keeper, *id, param)
-	return &upstream, err
+	upstream, err := itemID(c, keeper, *id)
+	if err != nil {
+		return nil, noCursor()
+	}
+	return &upstream, nil
+}
+
+// noCursor is the answer to a page that shall begin after what is not there.
+func noCursor() *failure.Error {
+	return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_INVALID_CURSOR, Message: "The page cannot begin after that: it is not there.", Param: "after"}
 }
 
 // pageOf reads which part of a list is asked for.
@@ -94,17 +106,6 @@ func capped(limit *int32) *int32 {
 // namingOf gives the ids of whoever answered.
 func namingOf(c *call.Call, keeper *objects.Keeper) *objects.Naming {
 	return keeper.Naming(c.Outcome.Target.GetProvider(), ownerOf(c))
-}
-
-// wrongReason is a failure for another reason; what is no failure stays.
-func wrongReason(err error, reason commonv1.ErrorReason, message string) error {
-	failed := failure.As(err)
-	if failed == nil {
-		return err
-	}
-	changed := *failed
-	changed.Reason, changed.Message = reason, message
-	return &changed
 }
 
 // given is a text that may not be there.

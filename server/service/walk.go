@@ -120,7 +120,9 @@ func (w *walk[P]) step() bool {
 	}
 	w.next++
 	w.from = len(outcome.Exchange.Attempts)
-	outcome.Exchange.UsageJSON, outcome.Exchange.Usage, outcome.Usage = "", nil, nil
+	// A target that is not called at all must not be told by the last one's words.
+	outcome.Exchange.UsageJSON, outcome.Exchange.Header, outcome.Exchange.UpstreamRequestID, outcome.Usage = "", nil, "", nil
+	outcome.Exchange.Usage = nil
 	return outcome.Target != nil
 }
 

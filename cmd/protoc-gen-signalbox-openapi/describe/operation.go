@@ -156,6 +156,7 @@ func (b *builder) operation(r *rpc, tag string) (*openapi.Operation, error) {
 	if op.Parameters, err = b.parameters(r); err != nil {
 		return nil, err
 	}
+	op.Parameters = append(op.Parameters, timeout())
 	if op.Body, err = b.body(r, op.ID); err != nil {
 		return nil, err
 	}

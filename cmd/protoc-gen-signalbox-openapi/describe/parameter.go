@@ -11,7 +11,7 @@ import (
 
 // parameters describes what the RPC takes in its path and its query. What is neither
 // in the path nor in the body is a query parameter; the fields of a message there
-// are parameters under their own names.
+// are parameters under their own names, or headers.
 func (b *builder) parameters(r *rpc) ([]*openapi.Parameter, error) {
 	var inPath, inQuery []*openapi.Parameter
 	for _, m := range pathVariable.FindAllStringSubmatch(r.path, -1) {
@@ -46,6 +46,9 @@ func (b *builder) parameters(r *rpc) ([]*openapi.Parameter, error) {
 			p, err := b.parameter(f, "query")
 			if err != nil {
 				return nil, err
+			}
+			if header := optionHeaders[p.Name]; header != "" && name == "options" {
+				p.In, p.Name = "header", header
 			}
 			if slices.ContainsFunc(inQuery, func(q *openapi.Parameter) bool { return q.Name == p.Name }) {
 				return nil, fmt.Errorf("two query parameters would be named %q", p.Name)

@@ -39,7 +39,7 @@ func TestStreams(t *testing.T) {
 		}
 		parameters = append(parameters, text)
 	}
-	if got := strings.Join(parameters, " "); got != "path:id query:stream query:after query:labels[]" {
+	if got := strings.Join(parameters, " "); got != "path:id header:x-request-timeout query:stream query:after query:labels[]" {
 		t.Errorf("it takes %s", got)
 	}
 	stream := op.Replies[0].Content[1]

@@ -20,6 +20,9 @@ const (
 	bufIsImport  = 1
 )
 
+// internal is the package of what the gateway keeps, which no client sees.
+const internal = "signalbox.objects.v1"
+
 // Marshal returns the encoded set of all files of the request, imports first. The
 // files to generate keep their comments; the imports are there only so that the set
 // stands alone, so theirs are left out. Every file must have its `go_package`,
@@ -27,6 +30,9 @@ const (
 func Marshal(request *pluginpb.CodeGeneratorRequest) ([]byte, error) {
 	set := &descriptorpb.FileDescriptorSet{}
 	for _, file := range request.GetProtoFile() {
+		if file.GetPackage() == internal {
+			continue
+		}
 		if file.GetOptions().GetGoPackage() == "" {
 			return nil, fmt.Errorf("%s has no go_package: is buf's managed mode off?", file.GetName())
 		}

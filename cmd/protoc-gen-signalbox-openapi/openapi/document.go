@@ -67,7 +67,7 @@ type Operation struct {
 // Parameter is a part of the path or of the query.
 type Parameter struct {
 	Name string
-	// In is "path" or "query".
+	// In is "path", "query" or "header".
 	In          string
 	Description string
 	Required    bool

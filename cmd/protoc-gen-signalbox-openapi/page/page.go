@@ -44,6 +44,7 @@ type operation struct {
 	StreamRPC  template.HTML
 	InPath     []row
 	InQuery    []row
+	InHeader   []row
 	Body       *value
 	Replies    []reply
 	Failures   []failure
@@ -131,9 +132,12 @@ func (d *drawer) operation(op *openapi.Operation) operation {
 		r := d.row(p.Name, p.Schema, p.Required, nil)
 		r.Text = markdown(p.Description)
 		r.Deprecated = p.Deprecated
-		if p.In == "path" {
+		switch p.In {
+		case "path":
 			out.InPath = append(out.InPath, r)
-		} else {
+		case "header":
+			out.InHeader = append(out.InHeader, r)
+		default:
 			out.InQuery = append(out.InQuery, r)
 		}
 	}
