@@ -30,7 +30,7 @@ func TestRefusalsAreOpenAIShapedAndRecorded(t *testing.T) {
 		reason, param            string
 	}{
 		{name: "no such route", method: "GET", path: "/v1/nothing", status: 404, reason: "ROUTE_NOT_FOUND"},
-		{name: "wrong method", method: "GET", path: chatPath, status: 405, reason: "METHOD_NOT_ALLOWED"},
+		{name: "wrong method", method: "DELETE", path: chatPath, status: 405, reason: "METHOD_NOT_ALLOWED"},
 		{name: "a path with two meanings", method: "GET", path: "/v1/models/%2e%2e/%2e%2e/admin", status: 400, reason: "PATH_REFUSED"},
 		{name: "no credentials", method: "POST", path: chatPath, body: `{}`, header: []string{"Authorization", ""}, status: 401, reason: "CREDENTIALS_MISSING"},
 		{name: "wrong credentials", method: "POST", path: chatPath, body: `{}`, header: []string{"Authorization", "Bearer wrong"}, status: 401, reason: "CREDENTIALS_INVALID"},

@@ -3,6 +3,7 @@ package azure
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
@@ -17,9 +18,9 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Replies:   openai.Replies{Mend: true},
 	Site:      site,
 
-	Embeddings:  openai.Embeddings,
-	Responses:   openai.AllResponses,
-	Completions: true,
+	Embeddings:     &openai.Embeddings{},
+	Responses:      openai.StoredResponses,
+	ResponseFields: responseFields,
 })
 
 // site is where a resource has its deployments: at URLs without versions, where the
@@ -41,12 +42,19 @@ func site(c *configv1.Provider) openai.Site {
 	return s
 }
 
+// responseFields are the members of requests for responses.
+var responseFields = openai.Fields{ //nolint:gochecknoglobals // a table
+	Title: "Azure",
+	Rows: append(openai.Without("context_management moderation"),
+		openai.Field{Path: "prompt", Same: []string{"null"}, Refuse: true, Why: "Azure has no prompt templates."}),
+}
+
 // undated is after all versions that have a date.
 const undated = "2026-01-01"
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "Azure",
-	Rows: []openai.Field{
+	Rows: slices.Concat(openai.Without("messages.reasoning_content messages.reasoning messages.reasoning_details"), []openai.Field{
 		{Path: "tools", Since: "2023-12-01"},
 		{Path: "tool_choice", Since: "2023-12-01"},
 		{Path: "response_format", Since: "2023-12-01"},
@@ -55,7 +63,7 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "top_logprobs", Since: "2024-02-01"},
 		{Path: "parallel_tool_calls", Since: "2024-08-01"},
 		{Path: "stream_options", Since: "2024-09-01"},
-		{Path: "max_completion_tokens", Since: "2024-09-01"},
+		{Path: "max_completion_tokens", Since: "2024-09-01", As: "max_tokens"},
 		{Path: "reasoning_effort", Since: "2024-12-01"},
 		{Path: "store", Since: "2024-12-01"},
 		{Path: "metadata", Since: "2024-12-01"},
@@ -70,5 +78,5 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "prompt_cache_options", Since: undated},
 		{Path: "web_search_options", Since: undated},
 		{Path: "moderation", Since: undated},
-	},
+	}),
 }

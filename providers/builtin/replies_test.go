@@ -225,6 +225,10 @@ func TestStreams(t *testing.T) {
 			`{"role":"assistant","content":"h"} usage 1+1=2 {}stop usage 1+2=3`},
 		"a verdict before the first": {"azure", []string{`{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"a":1}]}`, chunk(`"content":"h"`), stop, done},
 			`{"role":"assistant","content":"h"}[prompt_filter_results] {}stop`},
+		"chunks without choices": {"xai azure vllm", []string{chunk(`"content":"h"`), `{"id":"a","created":5,"model":"m","choices":[],"a":1}`, stop, `{"id":"a","choices":[],"citations":["u"],"b":2}`, `{"id":"a","choices":[],"citations":["v"]}`, done},
+			`{"role":"assistant","content":"h"} {}stop[a] [citations][b]`},
+		"two choices without a finish": {"openai_compatible", []string{`{"id":"a","created":5,"model":"m","choices":[{"index":1,"delta":{"content":"h"},"finish_reason":""},{"index":0,"delta":{"tool_calls":[{"id":"x","function":{"name":"f","arguments":"1"}}]},"finish_reason":""}]}`, done},
+			`{"role":"assistant","content":"h"}{"role":"assistant","tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"1"}}]} {}tool_calls {}stop`},
 		"another time, id and model": {"xai", []string{chunk(`"content":"h"`), `{"id":"b","created":6,"model":"n","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`, done},
 			`{"role":"assistant","content":"h"} {}stop`},
 		"two choices": {"vllm", []string{`{"id":"a","created":5,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"h"}},{"index":1,"delta":{"role":"assistant","content":"i"}}]}`,
@@ -360,6 +364,12 @@ func TestStreamsWithoutFinish(t *testing.T) {
 func TestUsageForUsAlone(t *testing.T) {
 	t.Parallel()
 	const usage = `{"prompt_tokens":1,"completion_tokens":2,"total_tokens":7, "completion_tokens_details":{"reasoning_tokens":4}}`
+	const citing = `{"role":"assistant","content":"h"} {}stop [citations]`
+	p := instance(t, typeOf(t, "xai"), &configv1.Provider{BaseUrl: answering(t, "text/event-stream",
+		data(chunk(`"content":"h"`), stop, `{"id":"a","choices":[],"citations":["u"],"usage":`+usage+`}`, done))})
+	if chunks, err := streamed(t.Context(), p, asked(false)); err != nil || inShort(t, chunks) != citing {
+		t.Errorf("%s, %v", inShort(t, chunks), err)
+	}
 	for kind, body := range map[string]string{
 		"xai":  data(chunk(`"content":"h"`), stop, `{"id":"a","choices":[],"usage":`+usage+`}`, done),
 		"groq": data(chunk(`"content":"h"`), strings.TrimSuffix(stop, "}")+`,"usage":`+usage+`}`, done),

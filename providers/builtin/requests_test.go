@@ -83,6 +83,8 @@ func TestRequests(t *testing.T) {
 			`"messages":[{"role":"assistant","content":"hi"}]`, "messages.reasoning D, messages.reasoning_content D"},
 		{"groq mistral", `"messages":[{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}]`,
 			`"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]`, "messages.content.cache_control D"},
+		{"azure", `"messages":[{"role":"assistant","content":"hi","reasoning_content":"r","reasoning":null,"cache_control":1}]`,
+			`"messages":[{"role":"assistant","content":"hi","cache_control":1}]`, "messages.reasoning_content D"},
 		{"ollama openrouter", `"messages":[{"role":"assistant","content":"hi","reasoning_content":"r"}]`, `"messages":[{"role":"assistant","content":"hi","reasoning":"r"}]`, ""},
 		{"ollama openrouter", `"messages":[{"role":"assistant","content":"hi","reasoning":"r","reasoning_content":"r"}]`,
 			`"messages":[{"role":"assistant","content":"hi","reasoning":"r"}]`, ""},

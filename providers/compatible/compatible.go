@@ -12,6 +12,5 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	NoDone:  true,
 	Replies: openai.Replies{Mend: true},
 
-	Embeddings: openai.Embeddings,
-	Vectors:    openai.AskedVectors,
+	Embeddings: &openai.Embeddings{Vectors: openai.AskedVectors},
 })

@@ -18,8 +18,7 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Fields:  fields,
 	Replies: openai.Replies{Mend: true, UsageWithChoices: true, Failures: map[string]int{"error": 502}},
 
-	Embeddings: openai.Embeddings,
-	Vectors:    openai.PlainVectors,
+	Embeddings: &openai.Embeddings{Fields: vectorFields, Vectors: openai.PlainVectors, Words: "Mistral"},
 })
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
@@ -59,6 +58,13 @@ var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 		{Path: "tools.custom", Refuse: true, Why: "Mistral knows no custom tools."},
 		{Path: "tool_choice.allowed_tools", Refuse: true, Why: "Mistral cannot choose among some of the tools."},
 	}, openai.Without("logprobs store verbosity modalities service_tier messages.name tools.cache_control")),
+}
+
+// vectorFields are the members of requests for embeddings.
+var vectorFields = openai.Fields{ //nolint:gochecknoglobals // a table
+	Title: "Mistral",
+	Only:  map[string]string{"": "model input output_dimension output_dtype metadata"},
+	Rows:  append(openai.Without("user"), openai.Field{Path: "dimensions", As: "output_dimension"}),
 }
 
 var isCallID = regexp.MustCompile(`^[a-zA-Z0-9]{9}$`)

@@ -20,7 +20,7 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Replies: openai.Replies{Mend: true, NewIDs: true},
 	Site:    site,
 
-	Embeddings: embeddings,
+	Embeddings: &embeddings,
 })
 
 const baseURL = "http://localhost:11434/v1"

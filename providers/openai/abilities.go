@@ -30,6 +30,12 @@ func withAbilities(o *Provider, vectors providers.Embedder, responses Responses,
 			conversationKeeper
 			completionKeeper
 		}{o, vectors, responder{o}, responseKeeper{o}, counter{o}, conversationKeeper{o}, completionKeeper{o}}
+	case responses == NoResponses && completions && vectors != nil:
+		return struct {
+			*Provider
+			providers.Embedder
+			completionKeeper
+		}{o, vectors, completionKeeper{o}}
 	case responses >= StoredResponses && vectors != nil:
 		return struct {
 			*Provider

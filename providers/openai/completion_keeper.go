@@ -55,7 +55,7 @@ func (k completionKeeper) UpdateChatCompletion(ctx context.Context, c *providers
 		return nil, err
 	}
 	return k.completion(ctx, s, func(b []byte) []byte {
-		return codec.AppendUpdateChatCompletionParams(b, c.Params.GetParams(), wire.Request)
+		return labelled(codec.AppendUpdateChatCompletionParams(b, c.Params.GetParams(), wire.Request), c.Params.GetParams())
 	})
 }
 

@@ -48,7 +48,7 @@ func (k conversationKeeper) UpdateConversation(ctx context.Context, c *providers
 		return nil, err
 	}
 	return k.conversation(ctx, s, func(b []byte) []byte {
-		return codec.AppendUpdateConversationParams(b, c.Params.GetParams(), wire.Request)
+		return labelled(codec.AppendUpdateConversationParams(b, c.Params.GetParams(), wire.Request), c.Params.GetParams())
 	})
 }
 
@@ -98,6 +98,21 @@ func (k conversationKeeper) DeleteConversationItem(ctx context.Context, c *provi
 		return nil, err
 	}
 	return k.conversation(ctx, s, nil)
+}
+
+// labelled is a change of labels that says so also where it removes them all.
+func labelled(b []byte, p interface {
+	GetMetadata() map[string]string
+	GetExtraJson() string
+}) []byte {
+	if _, odd := wire.Member(p.GetExtraJson(), "metadata"); odd || len(p.GetMetadata()) > 0 {
+		return b
+	}
+	b = b[:len(b)-1]
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	return append(b, `"metadata":{}}`...)
 }
 
 // conversation makes a call whose reply is a conversation. body writes what is sent;

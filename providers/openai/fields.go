@@ -7,8 +7,8 @@ import (
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
-// Fields is what a provider takes of a chat completion's request, and what becomes of
-// the rest. Requests are written by it, Losses reads it, and so do the docs, so that
+// Fields is what a provider takes of a request of one kind, and what becomes of the
+// rest. Requests are written by it, Losses reads it, and so do the docs, so that
 // none of them can say what another does not do.
 type Fields struct {
 	// Title is the provider's name, for people.
@@ -27,7 +27,7 @@ type Field struct {
 	// Path is where the member is, "messages.name": members of lists have no place.
 	Path string
 	// Since is the first version of the API that knows it, "2024-12-01": older ones are
-	// not sent it. Empty: all do.
+	// sent it by its name in As, else not at all. Empty: all do.
 	Since string
 	// Prefix limits the rest to texts with this beginning.
 	Prefix string
@@ -83,10 +83,10 @@ var defaults = map[string][]string{
 	"modalities":          {`["text"]`},
 	"service_tier":        {`"auto"`, `"default"`},
 	"verbosity":           {`"medium"`},
-	"frequency_penalty":   {"0"},
-	"presence_penalty":    {"0"},
-	"temperature":         {"1"},
-	"top_p":               {"1"},
+	"frequency_penalty":   {"0", "0.0"},
+	"presence_penalty":    {"0", "0.0"},
+	"temperature":         {"1", "1.0"},
+	"top_p":               {"1", "1.0"},
 	"include_obfuscation": {"false"},
 	"detail":              {`"auto"`},
 	"strict":              {"false"},
@@ -134,7 +134,9 @@ func (f Fields) compile(version string) *rules {
 			if !older(version, field.Since) {
 				continue
 			}
-			field.Drop, field.Why = true, "This version of "+f.Title+"'s API does not know it."
+			if field.As == "" {
+				field.Drop, field.Why = true, "This version of "+f.Title+"'s API does not know it."
+			}
 		}
 		r.at(field.Path).field = &field
 		if field.Drop && !strings.Contains(field.Path, ".") {

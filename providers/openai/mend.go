@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -19,7 +20,7 @@ type mender struct {
 	id      string
 	created int64
 	model   string
-	held    string // extra members of chunks that are not sent
+	held    string // members of chunks without choices, which are sent with the next
 	usage   *chatv1.CompletionUsage
 	choices map[int32]*mending
 }
@@ -34,18 +35,17 @@ type mending struct {
 
 // calling is a tool call whose pieces come.
 type calling struct {
-	id     string // the provider's
-	place  int32  // the provider's index; -1: it gives none
-	typed  bool
-	named  bool
-	custom bool
+	id    string // the provider's
+	place int32  // the provider's index; -1: it gives none
+	typed bool
+	named bool
 }
 
 // chunk makes a chunk OpenAI's; false: it is not to be sent.
 func (m *mender) chunk(c *chatv1.ChatCompletionChunk) bool {
 	c.ExtraJson = without(c.GetExtraJson(), "object")
-	if len(c.GetChoices()) == 0 && c.Usage == nil && !m.begun && c.GetId() == "" {
-		m.held = c.GetExtraJson() // Azure's verdict on the prompt, before there is an id
+	if len(c.GetChoices()) == 0 && c.Usage == nil { // such as Azure's verdict on the prompt, which has no id yet
+		m.hold(c)
 		return false
 	}
 	m.settle(c)
@@ -66,22 +66,37 @@ func (m *mender) settle(c *chatv1.ChatCompletionChunk) {
 		if m.id == "" || m.replies.NewIDs {
 			m.id = newID("chatcmpl-")
 		}
-		if m.created == 0 {
-			m.created = createdOf(c.GetExtraJson())
-		}
+		m.created = createdOf(m.created, c.GetExtraJson())
 		if m.model == "" {
 			m.model = m.asked
 		}
 	}
 	c.Id, c.Created, c.Model = m.id, m.created, m.model
-	if m.held != "" {
-		for p := range wire.Members(m.held) {
-			if _, there := wire.Member(c.GetExtraJson(), p.Key); !there {
-				c.ExtraJson = wire.AddMember(c.GetExtraJson(), p.Key, p.Value)
-			}
+	c.ExtraJson, m.held = joined(c.GetExtraJson(), m.held), ""
+}
+
+// hold keeps the members of a chunk that is not sent, as far as they say anything.
+func (m *mender) hold(c *chatv1.ChatCompletionChunk) {
+	telling := ""
+	for p := range wire.Members(c.GetExtraJson()) {
+		if p.Value != null {
+			telling = wire.AddMember(telling, p.Key, p.Value)
 		}
-		m.held = ""
 	}
+	m.held = joined(telling, m.held)
+}
+
+// joined are the members of two objects; those of the first stand above.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	for p := range wire.Members(b) {
+		if _, there := wire.Member(a, p.Key); !there {
+			a = wire.AddMember(a, p.Key, p.Value)
+		}
+	}
+	return a
 }
 
 // choice makes a choice OpenAI's.
@@ -147,7 +162,7 @@ func (s *mending) call(c *chatv1.ToolCall) {
 		if c.Index != nil {
 			place = c.GetIndex()
 		}
-		s.calls = append(s.calls, &calling{id: c.GetId(), place: place, custom: c.Custom != nil})
+		s.calls = append(s.calls, &calling{id: c.GetId(), place: place})
 		if c.GetId() == "" {
 			c.Id = proto.String(newID("call_"))
 		}
@@ -201,8 +216,18 @@ func (s *mending) find(c *chatv1.ToolCall) int {
 	return len(s.calls) - 1
 }
 
+// lacking says that a finish reason will be among the tail.
+func (m *mender) lacking() bool {
+	for _, s := range m.choices {
+		if !s.finished && s.blank {
+			return true
+		}
+	}
+	return false
+}
+
 // tail are the chunks that a stream still lacks at its proper end: finish reasons that
-// were empty texts, and the usage.
+// were empty texts, and what was held.
 func (m *mender) tail() []*chatv1.ChatCompletionChunk {
 	var out []*chatv1.ChatCompletionChunk
 	add := func() *chatv1.ChatCompletionChunk {
@@ -210,7 +235,8 @@ func (m *mender) tail() []*chatv1.ChatCompletionChunk {
 		out = append(out, c)
 		return c
 	}
-	for index, s := range m.choices {
+	for _, index := range slices.Sorted(maps.Keys(m.choices)) {
+		s := m.choices[index]
 		if s.finished || !s.blank {
 			continue
 		}
@@ -221,9 +247,10 @@ func (m *mender) tail() []*chatv1.ChatCompletionChunk {
 		}
 		add().Choices = []*chatv1.ChunkChoice{{Index: index, Delta: new(chatv1.ChatDelta), FinishReason: &reason}}
 	}
-	if m.usage != nil {
-		add().Usage = m.usage
-		m.usage = nil
+	if m.usage != nil || m.held != "" && m.begun {
+		last := add()
+		last.Usage, last.ExtraJson = m.usage, m.held
+		m.usage, m.held = nil, ""
 	}
 	return out
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
-	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/upstream"
 )
@@ -18,7 +17,7 @@ var Type = Compatible(Quirks{ //nolint:gochecknoglobals // a row of builtin's ta
 	Name:    "openai",
 	BaseURL: "https://api.openai.com/v1",
 
-	Embeddings:  Embeddings,
+	Embeddings:  &Embeddings{},
 	Responses:   AllResponses,
 	Completions: true,
 })
@@ -45,12 +44,13 @@ type Quirks struct {
 	// NoDone says that its streams may end without [DONE]: they are complete when
 	// every choice has its finish reason.
 	NoDone bool
-	// Embeddings makes what turns texts into vectors. Nil: nothing does.
-	Embeddings func(*Provider) (providers.Embedder, error)
-	// Vectors is how it is asked for vectors.
-	Vectors Vectors
+	// Embeddings is how it turns texts into vectors. Nil: it does not.
+	Embeddings *Embeddings
 	// Responses is how much it has of OpenAI's responses.
 	Responses Responses
+	// ResponseFields is what it takes of requests for responses, where it answers them.
+	// The zero value: everything.
+	ResponseFields Fields
 	// SparseEvents says that its streamed responses leave out that a part is added.
 	SparseEvents bool
 	// Completions says that it keeps chat completions that are made with `store`.
@@ -80,8 +80,9 @@ type Provider struct {
 	responses   upstream.Endpoint
 	header      http.Header // of each call
 	streamUsage bool
-	rules       []*rules // the type's: one, or none
-	parameters  map[modelsv1.ParameterRule]*rules
+	rules       ruled // of chat completions
+	responding  ruled // of responses
+	embedding   ruled // of embeddings
 }
 
 var (
@@ -122,9 +123,6 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	if o.models, err = o.endpoint(Deployment, "models"); err != nil {
 		return nil, err
 	}
-	if o.embeddings, err = o.endpoint(Deployment, "embeddings"); err != nil {
-		return nil, err
-	}
 	if o.responses, err = o.resource(responsesPath); err != nil {
 		return nil, err
 	}
@@ -143,22 +141,23 @@ func newProvider(q Quirks, p providers.Params) (providers.Provider, error) {
 	}
 	var vectors providers.Embedder
 	if q.Embeddings != nil {
-		if vectors, err = q.Embeddings(o); err != nil {
+		if o.embeddings, err = o.vectorsAt(Deployment); err != nil {
 			return nil, err
 		}
+		vectors = embedder{o}
 	}
 	return withAbilities(o, vectors, responses, q.Completions), nil
 }
 
 // settleRules makes the rules of the type and of model cards ready.
 func (o *Provider) settleRules() {
-	if r := o.quirks.Fields.compile(o.site.Version); r != nil {
-		o.rules = []*rules{r}
-		o.streamUsage = o.streamUsage && !r.drops["stream_options"]
+	o.rules = newRuled(o.quirks.Fields, o.site.Version, Parameters())
+	o.responding = newRuled(o.quirks.ResponseFields, o.site.Version, ResponseParameters())
+	if o.quirks.Embeddings != nil {
+		o.embedding = newRuled(o.quirks.Embeddings.Fields, o.site.Version, nil)
 	}
-	o.parameters = map[modelsv1.ParameterRule]*rules{}
-	for rule, fields := range Parameters() {
-		o.parameters[rule] = fields.compile("")
+	for _, r := range o.rules.own {
+		o.streamUsage = o.streamUsage && !r.drops["stream_options"]
 	}
 }
 
@@ -173,9 +172,6 @@ func authorize(q Quirks, key string) func(http.Header) {
 	}
 	return func(h http.Header) { h[name] = values }
 }
-
-// Upstream is the way to the instance, for what a type has beside OpenAI's dialect.
-func (o *Provider) Upstream() *upstream.Client { return o.client }
 
 // Name implements providers.Provider.
 func (o *Provider) Name() string { return o.name }

@@ -62,6 +62,25 @@ func (s *sending) encode(write func([]byte) []byte, verbatim ...*string) {
 	s.call.Body = append(s.call.Body, b)
 }
 
+// encodeBy writes the body by rules; without rules it is encode. The error is a
+// *failure.Error: the provider cannot be asked that.
+func (s *sending) encodeBy(rules []*rules, write func([]byte) []byte, verbatim ...*string) error {
+	if rules == nil {
+		s.encode(write, verbatim...)
+		return nil
+	}
+	s.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	*s.buffer = write((*s.buffer)[:0])
+	// The bytes are written by nobody until the buffer is given back.
+	out := rewrite(unsafe.String(unsafe.SliceData(*s.buffer), len(*s.buffer)), rules) //nolint:gosec // see above
+	if out.refused != nil {
+		s.release()
+		return out.refused
+	}
+	s.call.Body = append(s.call.Body, unsafe.Slice(unsafe.StringData(out.text), len(out.text))) //nolint:gosec // it is only read
+	return nil
+}
+
 // release gives the buffer back, once nothing is sent any more.
 func (s *sending) release() {
 	if s.buffer != nil && cap(*s.buffer) <= keepBuffer {

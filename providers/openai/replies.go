@@ -51,9 +51,7 @@ func (r *Replies) completion(m *chatv1.ChatCompletion, model string) {
 	if m.Id == "" || r.NewIDs {
 		m.Id = newID("chatcmpl-")
 	}
-	if m.Created == 0 {
-		m.Created = createdOf(m.GetExtraJson())
-	}
+	m.Created = createdOf(m.GetCreated(), m.GetExtraJson())
 	if m.Model == "" {
 		m.Model = model
 	}
@@ -190,12 +188,15 @@ func orEmpty(text *string) string {
 // newID makes an id that no other reply has.
 func newID(prefix string) string { return prefix + rand.Text() }
 
-// createdOf is when a reply was made that says it as no whole number of seconds, or
-// not at all.
-func createdOf(extra string) int64 {
+// createdOf is when a reply was made, in seconds: some providers say it in milliseconds,
+// as no whole number, or not at all.
+func createdOf(told int64, extra string) int64 {
 	const inMilliseconds = 1e11 // seconds until the year 5138
-	text, _ := wire.Member(extra, "created")
-	n, err := strconv.ParseFloat(strings.Trim(text, `"`), 64)
+	n, err := float64(told), error(nil)
+	if told == 0 {
+		text, _ := wire.Member(extra, "created")
+		n, err = strconv.ParseFloat(strings.Trim(text, `"`), 64)
+	}
 	switch {
 	case err != nil || !(n >= 1) || n > 1e15:
 		return time.Now().Unix()

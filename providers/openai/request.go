@@ -50,7 +50,7 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error)
 	if c.Patch {
 		o.patch(p, c, stream)
 	}
-	if rules := o.rulesFor(c.Target, c.Patch); rules != nil {
+	if rules := o.rules.of(c.Target, c.Patch); rules != nil {
 		if err := r.rewrite(p, rules); err != nil {
 			r.release()
 			return nil, err

@@ -149,8 +149,8 @@ func (n counter) request(c *providers.ResponseCall, what string) (*sending, erro
 	p := codec.ShallowCopyResponseParams(c.Params)
 	model := n.o.site.name(c.Target.GetModel())
 	p.Model, p.ExtraJson = &model, without(p.ExtraJson, "model")
-	s.encode(func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
-	return s, nil
+	return s, s.encodeBy(n.o.responding.of(c.Target, c.Patch),
+		func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
 }
 
 // do makes a call whose reply is a message.

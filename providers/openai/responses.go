@@ -24,7 +24,10 @@ var errNoResponse = errors.New("openai: a response without an id")
 
 // CreateResponse implements providers.Responder.
 func (r responder) CreateResponse(ctx context.Context, c *providers.ResponseCall) (*responsesv1.Response, error) {
-	s := r.request(c, false)
+	s, err := r.request(c, false)
+	if err != nil {
+		return nil, err
+	}
 	defer s.release()
 	return doResponse(ctx, r.o, s)
 }
@@ -51,8 +54,9 @@ func doResponse(ctx context.Context, o *Provider, s *sending) (*responsesv1.Resp
 	return m, nil
 }
 
-// request makes what is sent of a call.
-func (r responder) request(c *providers.ResponseCall, stream bool) *sending {
+// request makes what is sent of a call. The error is a *failure.Error: the provider
+// cannot be asked that.
+func (r responder) request(c *providers.ResponseCall, stream bool) (*sending, error) {
 	p := codec.ShallowCopyResponseParams(c.Params)
 	model := r.o.site.name(c.Target.GetModel())
 	p.Model = &model
@@ -65,13 +69,17 @@ func (r responder) request(c *providers.ResponseCall, stream bool) *sending {
 		p.Stream = nil
 	}
 	s := outgoing(r.o, c, r.o.responses)
-	s.encode(func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
-	return s
+	return s, s.encodeBy(r.o.responding.of(c.Target, c.Patch),
+		func(b []byte) []byte { return codec.AppendResponseParams(b, p, wire.Request) }, &p.InputJson, &p.ToolsJson)
 }
 
 // StreamResponse implements providers.Responder.
 func (r responder) StreamResponse(ctx context.Context, c *providers.ResponseCall) (providers.ResponseStream, error) {
-	return streamResponse(ctx, r.o, r.request(c, true))
+	s, err := r.request(c, true)
+	if err != nil {
+		return nil, err
+	}
+	return streamResponse(ctx, r.o, s)
 }
 
 // streamResponse makes a call whose reply is the events of a response.
@@ -141,7 +149,7 @@ func (s *responseStream) read() error {
 		return s.end(err)
 	}
 	if string(event.Data) == done { // some send it, behind the end
-		return s.end(io.EOF)
+		return s.end(io.ErrUnexpectedEOF)
 	}
 	text := string(event.Data) // the event's strings are pieces of it
 	m := new(responsesv1.StreamEvent)
@@ -180,12 +188,13 @@ func endOf(event *responsesv1.StreamEvent) *responsesv1.Response {
 	}
 }
 
-// end judges the end of the events.
+// end judges the end of the events. What broke off is no io.EOF, not even as a cause:
+// that would pass for an end in order.
 func (s *responseStream) end(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if !s.ended {
-			return s.broken(err)
+			return s.broken(io.ErrUnexpectedEOF)
 		}
 		s.events.Done()
 		return io.EOF

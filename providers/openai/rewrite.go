@@ -20,6 +20,17 @@ type rewriting struct {
 	refused *failure.Error
 }
 
+// rewrite applies rules to a whole request.
+func rewrite(text string, all []*rules) *rewriting {
+	w := &rewriting{text: text}
+	for _, rules := range all {
+		w.rules = rules
+		text = w.top(text, rules.root)
+	}
+	w.text = text
+	return w
+}
+
 // top applies the rules of a node to a whole text.
 func (w *rewriting) top(text string, n *node) string {
 	w.text = text

@@ -139,11 +139,14 @@ func (s *chatStream) chunk(event upstream.Event) (*chatv1.ChatCompletionChunk, e
 	if s.request.asked {
 		return chunk, nil
 	}
-	if len(chunk.Choices) == 0 {
-		return nil, nil //nolint:nilnil // see above
-	}
 	chunk.Usage = nil
-	return chunk, nil
+	if len(chunk.Choices) > 0 {
+		return chunk, nil
+	}
+	if s.mender != nil {
+		s.mender.hold(chunk)
+	}
+	return nil, nil //nolint:nilnil // see above
 }
 
 // mend makes a chunk OpenAI's; false: the client is not to see it.
@@ -159,8 +162,14 @@ func (s *chatStream) mend(chunk *chatv1.ChatCompletionChunk) bool {
 		s.exchange.UsageJSON = usageElsewhereOf(chunk.GetExtraJson())
 	}
 	s.exchange.Usage = proto.CloneOf(chunk.GetUsage())
-	if s.quirks.Replies.UsageWithChoices && s.request.asked && len(chunk.GetChoices()) > 0 {
+	switch with := len(chunk.GetChoices()) > 0; {
+	case !s.request.asked:
+	case with && s.quirks.Replies.UsageWithChoices:
 		s.mender.usage, chunk.Usage = chunk.GetUsage(), nil
+	case !with && s.mender.lacking(): // the usage is the last chunk, behind all finish reasons
+		s.mender.usage = chunk.GetUsage()
+		s.mender.hold(chunk)
+		return false
 	}
 	return true
 }

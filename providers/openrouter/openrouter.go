@@ -19,10 +19,10 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 		Title: "OpenRouter",
 		Rows:  append(openai.Without("store moderation"), openai.Field{Path: "messages.reasoning_content", As: "reasoning"}),
 	},
-	Replies: openai.Replies{Mend: true, Failures: map[string]int{"error": 502}},
+	Replies: openai.Replies{Mend: true, UsageWithChoices: true, Failures: map[string]int{"error": 502}},
 	Site:    site,
 
-	Embeddings: openai.Embeddings,
+	Embeddings: &openai.Embeddings{},
 })
 
 // site has the headers that say for whom calls are made.

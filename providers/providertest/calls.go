@@ -35,15 +35,23 @@ func (x *exchange) chosenCalls(a *ask, i int) (calls []toolCall, forced bool) {
 	return calls, forced
 }
 
-// mentioned returns the first tool that the last message of a user names, unless a
-// tool has answered since.
+// mentioned returns the first tool that the last message names, be it of a user or
+// the answer of a tool.
 func mentioned(a *ask, tools []*node) []*node {
 	messages := a.root.get("messages").items()
-	if len(messages) == 0 || messages[len(messages)-1].get("role").str() != "user" {
+	if len(messages) == 0 {
+		return nil
+	}
+	text := a.last
+	switch last := messages[len(messages)-1]; last.get("role").str() {
+	case "user":
+	case "tool":
+		text = textOf(last.get("content"))
+	default:
 		return nil
 	}
 	for _, t := range tools {
-		if strings.Contains(a.last, toolName(t)) {
+		if strings.Contains(text, toolName(t)) {
 			return []*node{t}
 		}
 	}

@@ -11,7 +11,7 @@ type sense func(x *exchange, root *node, model string) *APIError
 // model's name for the reply.
 func (x *exchange) check(root *node) (string, *APIError) {
 	u := x.up
-	if e := u.shape(&judge{lenient: u.lenient()}, "", root); e != nil {
+	if e := u.shape(&judge{lenient: u.lenient(), roles: u.profile.roles}, "", root); e != nil {
 		return "", e
 	}
 	id := root.get("model").str()

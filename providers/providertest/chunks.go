@@ -108,7 +108,7 @@ func (s *streamer) piece(i int, c *spoken, text string) {
 }
 
 // calls writes the arguments of a choice's calls. Several calls begin with a chunk
-// of their own.
+// of their own, and so does one that the choice did not open with.
 func (s *streamer) calls(i int, c *spoken) {
 	if c.legacy != nil {
 		for _, p := range pieces(c.legacy.arguments, 6) {

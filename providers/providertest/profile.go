@@ -40,6 +40,8 @@ type profile struct {
 
 	// grammar is how its requests for completions differ from OpenAI's.
 	grammar *grammar
+	// roles says that its errors name the role of a message that is wrong.
+	roles bool
 	// lenient says that it takes members that it does not know.
 	lenient bool
 	// ignores are members that it takes and does not heed.

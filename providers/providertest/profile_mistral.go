@@ -15,6 +15,7 @@ func mistralProfile() *profile {
 		serves:     set([]string{serveChat, serveModels, serveEmbeddings}),
 		credential: []string{"Authorization"},
 		grammar:    mistralGrammar(),
+		roles:      true,
 		senses:     []sense{checkTurns, checkTools, checkCallIDs},
 		thinkers:   []string{"magistral"},
 		models:     same("mistral-small-latest", "mistral-large-latest", "magistral-medium-2507", "mistral-embed"),

@@ -32,7 +32,7 @@ func TestProvidersRefuse(t *testing.T) {
 		{ProfileDeepSeek, "role", role("deepseek-chat", "developer"), 400, `developer`},
 		{ProfileDeepSeek, "format", asks("deepseek-chat", `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}},`), 400, `json_schema`},
 		{ProfileMistral, "unknown", asks("mistral-small-latest", `"seed":2,`), 422, `"detail":[{"type":"extra_forbidden","loc":["body","seed"]`},
-		{ProfileMistral, "in a message", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x","name":"n"}]}`, 422, `"loc":["body","messages",0,"name"]`},
+		{ProfileMistral, "in a message", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x","name":"n"}]}`, 422, `"loc":["body","messages",0,"user","name"]`},
 		{ProfileMistral, "stream_options", asks("mistral-small-latest", `"stream":true,"stream_options":{"include_usage":true},`), 422, `extra_forbidden`},
 		{ProfileMistral, "role", role("mistral-small-latest", "developer"), 422, `literal_error`},
 		{ProfileMistral, "call id", `{"model":"mistral-small-latest","messages":[{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[` +

@@ -249,3 +249,30 @@ func TestUnusualResponses(t *testing.T) {
 		t.Errorf("a structured answer: %s", r.compact())
 	}
 }
+
+// Thoughts that are shown come as text: with all events, or without those of their
+// part, as at xAI.
+func TestThoughtsInStreams(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		profile, model string
+		parts          bool
+	}{
+		{ProfileVLLM, "Qwen/Qwen3-8B", true}, {ProfileOllama, "qwen3:8b", true}, {ProfileGroq, "qwen/qwen3-32b", true},
+		{ProfileOpenRouter, "deepseek/deepseek-r1", true}, {ProfileXAI, "grok-4-0709", false},
+	} {
+		_, body := send(t, playing(t, c.profile), http.MethodPost, "/responses", responds(c.model, `"Hi"`, `,"stream":true`))
+		var types []string
+		for _, e := range eventsOf(t, body) {
+			types = append(types, strings.TrimPrefix(e.get("type").str(), "response."))
+		}
+		want := []string{"reasoning_text.delta", "reasoning_text.done"}
+		if c.parts {
+			want = []string{"content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done"}
+		}
+		want = slices.Concat([]string{"created", "in_progress", "output_item.added"}, want, []string{"output_item.done", "output_item.added"})
+		if got := slices.Compact(types); !slices.Equal(got[:len(want)], want) || got[len(got)-1] != "completed" {
+			t.Errorf("%s: the events are %q", c.profile, got)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 type judge struct {
 	// lenient takes members that are not known.
 	lenient bool
+	// roles puts the role of a message into the paths of what is in it.
+	roles bool
 }
 
 // rule judges a value at a path. Nil: it is good.
@@ -220,6 +222,9 @@ func tagged(tag string, rules map[string]rule) rule {
 			}
 			slices.Sort(values)
 			return oneOf(values...)(j, at, t)
+		}
+		if tag == "role" && j.roles {
+			path = under(path, t.text)
 		}
 		return r(j, path, n)
 	}

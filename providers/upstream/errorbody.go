@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -60,8 +61,12 @@ func fromMembers(m members) errorBody {
 		code:    word(m["code"]),
 		param:   str(m["param"]),
 	}
+	if inner, ok := object(m["message"]); ok { // Mistral's
+		b.message = detail(inner["detail"])
+	}
 	if b.message == "" {
-		b.message = detail(m["detail"])
+		within, _ := object(m["message"])
+		b.message = cmp.Or(detail(m["detail"]), detail(within["detail"]))
 	}
 	if b.message == "" {
 		b.message = str(m["msg"])
@@ -95,10 +100,13 @@ func (b *errorBody) inherit(outer members) {
 }
 
 // readInner looks into the places where providers hide the exact cause: Azure's
-// innererror, Google's details.
+// innererror, OpenRouter's metadata of a moderation, Google's details.
 func (b *errorBody) readInner(m members) {
 	if inner, ok := object(m["innererror"]); ok {
 		b.inner = word(inner["code"])
+	}
+	if moderation, ok := object(m["metadata"]); ok && moderation["flagged_input"] != nil {
+		b.inner = "content_filter"
 	}
 	var details []json.RawMessage
 	if json.Unmarshal(m["details"], &details) != nil {
@@ -181,7 +189,8 @@ func word(text []byte) string {
 	return str(text)
 }
 
-// detail is FastAPI's: a sentence, or a list of objects with one each.
+// detail is FastAPI's: a sentence, or a list of objects with one each. Mistral has it in
+// its message.
 func detail(text []byte) string {
 	if s := str(text); s != "" {
 		return s

@@ -18,6 +18,7 @@ func FuzzErrorBody(f *testing.F) {
 		`[{"error":{"code":429,"message":"m","status":"S","details":[{"retryDelay":"34.5s","reason":"R"}]}}]`,
 		`{"object":"error","message":"m","code":400}`,
 		`{"detail":[{"msg":"m"}]}`,
+		`{"object":"error","message":{"detail":[{"msg":"m"}]}}`,
 		`{"error":{"innererror":{"code":"x"},"code":"` + strings.Repeat("9", 50) + `"}}`,
 		"<html>",
 		"upstream connect error",

@@ -22,7 +22,7 @@ var (
 		"enforced_spend_limit_reached", "insufficient_balance", "quota_exceeded"}
 	contextWords = []string{"context_length_exceeded", "exceed_context_size_error", "string_above_max_context"}
 	filterWords  = []string{"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "moderation_blocked"}
-	modelWords   = []string{"model_not_found", "DeploymentNotFound", "model_not_available"}
+	modelWords   = []string{"model_not_found", "DeploymentNotFound", "model_not_available", "invalid_model"}
 	busyWords    = []string{"overloaded_error", "overloaded", "server_is_overloaded", "slow_down", "UNAVAILABLE",
 		"service_unavailable_error", "engine_overloaded"}
 	keyWords  = []string{"invalid_api_key", "authentication_error", "API_KEY_INVALID", "UNAUTHENTICATED"}

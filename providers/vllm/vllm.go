@@ -10,5 +10,5 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Keyless: true,
 	Replies: openai.Replies{Mend: true},
 
-	Embeddings: openai.Embeddings,
+	Embeddings: &openai.Embeddings{},
 })

@@ -14,9 +14,21 @@ var Type = openai.Compatible(openai.Quirks{ //nolint:gochecknoglobals // a row o
 	Fields:  fields,
 	Replies: openai.Replies{Mend: true},
 
-	Responses:    openai.StoredResponses,
-	SparseEvents: true,
+	Responses:      openai.StoredResponses,
+	ResponseFields: responseFields,
+	SparseEvents:   true,
 })
+
+// responseFields are the members of requests for responses.
+var responseFields = openai.Fields{ //nolint:gochecknoglobals // a table
+	Title: "xAI",
+	Rows: append(openai.Without("context_management moderation"),
+		openai.Field{
+			Path: "background", Same: []string{"false", "null"}, Refuse: true,
+			Why: "xAI makes no responses in the background.",
+		},
+		openai.Field{Path: "prompt", Same: []string{"null"}, Refuse: true, Why: "xAI has no prompt templates."}),
+}
 
 var fields = openai.Fields{ //nolint:gochecknoglobals // a table
 	Title: "xAI",

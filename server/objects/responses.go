@@ -63,6 +63,7 @@ func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 		if item.GetItemReference() == nil {
 			id = itemID(item)
 		}
+		inParts(item.GetMessage())
 		body, err := encode(item)
 		if err != nil {
 			return nil, err
@@ -70,6 +71,23 @@ func storedItems(items []*responsesv1.Item) ([]storage.Item, error) {
 		kept = append(kept, storage.Item{ID: id, Body: body})
 	}
 	return kept, nil
+}
+
+// inParts makes a message as lists of items have it: its content in parts, and a status.
+func inParts(m *responsesv1.MessageItem) {
+	if m == nil {
+		return
+	}
+	if m.Content != nil {
+		part := &responsesv1.ContentPart{Type: "input_text", Text: m.Content}
+		if m.GetRole() == "assistant" {
+			part.Type = "output_text"
+		}
+		m.ContentParts, m.Content = []*responsesv1.ContentPart{part}, nil
+	}
+	if m.Status == nil {
+		m.Status = proto.String("completed")
+	}
 }
 
 // Response returns a stored response, by its id in the store.

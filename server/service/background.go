@@ -410,8 +410,14 @@ func (m *making) flush(ctx context.Context) error {
 	return stale(err)
 }
 
-// end keeps the response as it ended, and then shows its last events.
+// end keeps the response as it ended, and then shows its last event. All others come
+// before: who follows the response reads no further once it has ended.
 func (m *making) end(ctx context.Context, response *responsesv1.Response) error {
+	last := m.waiting[len(m.waiting)-1:]
+	m.waiting = m.waiting[:len(m.waiting)-1]
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
 	if response.GetStatus() != "failed" {
 		if err := m.turn.input.AddTurn(ctx, m.id, response.GetOutput(), true); err != nil {
 			return err
@@ -421,6 +427,7 @@ func (m *making) end(ctx context.Context, response *responsesv1.Response) error 
 		return stale(err)
 	}
 	m.over = true
+	m.waiting = last
 	_ = m.flush(ctx) // who follows it sees that it has ended in any case
 	return nil
 }
@@ -429,6 +436,9 @@ func (m *making) end(ctx context.Context, response *responsesv1.Response) error 
 func (m *making) fail(ctx context.Context, why *failure.Error) error {
 	if m.over {
 		return nil // what came behind its end does not matter
+	}
+	if err := m.flush(ctx); err != nil {
+		return err
 	}
 	response := m.pending.Response()
 	if partial := m.shown.Response(); partial != nil {
@@ -444,7 +454,7 @@ func (m *making) fail(ctx context.Context, why *failure.Error) error {
 	if err != nil {
 		return stale(err)
 	}
-	m.waiting = append(m.waiting, responses.Ended(response, m.next))
+	m.waiting = []*responsesv1.StreamEvent{responses.Ended(response, m.next)}
 	_ = m.flush(ctx) // as above
 	return nil
 }

@@ -318,11 +318,8 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 		stored = t.call.Has(policyv1.Feature_FEATURE_STORAGE)
 		response.Store = &stored
 		if stored {
-			if err := t.service.deps.Objects.KeepResponse(ctx, t.input, response); err != nil {
-				if t.params.Store != nil { // it was asked for in so many words
-					return err
-				}
-				stored = false
+			if err := t.store(ctx, response); err != nil {
+				return err
 			}
 		}
 	}
@@ -334,6 +331,27 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 		_ = t.service.deps.Objects.DeleteResponse(context.WithoutCancel(ctx), t.owner, response.GetId()) // it expires
 	}
 	return err
+}
+
+// keepPatience is how long a reply waits for the store, unless its caller asked in so
+// many words for it to be kept.
+const keepPatience = time.Second
+
+// store keeps a response. One that is kept by default alone is shown without, and says
+// so, where the store fails.
+func (t *turn) store(ctx context.Context, response *responsesv1.Response) error {
+	if t.params.Store != nil {
+		return t.service.deps.Objects.KeepResponse(ctx, t.input, response)
+	}
+	bounded, cancel := context.WithTimeout(ctx, keepPatience)
+	defer cancel()
+	if err := t.service.deps.Objects.KeepResponse(bounded, t.input, response); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		response.Store = new(false)
+	}
+	return nil
 }
 
 // show makes a response the client's to see.
