@@ -211,16 +211,10 @@ func respondGRPC(ctx context.Context, t *testing.T, gw *servertest.Gateway, w wi
 	if err == nil {
 		return got
 	}
-	got.whole, got.failed = false, nil
+	got.whole = false
 	got.code, got.raw = status.Code(err), status.Convert(err).String()
-	for _, detail := range status.Convert(err).Details() {
-		if failed, ok := detail.(*commonv1.ApiError); ok {
-			got.failed, got.status = failed, int(failed.GetHttpStatus())
-		}
-	}
-	if got.failed == nil {
-		t.Fatalf("%s: the status has no ApiError: %v", w.id, err)
-	}
+	got.failed = apiErrorOf(t, err)
+	got.status = int(got.failed.GetHttpStatus())
 	return got
 }
 
@@ -273,4 +267,16 @@ func (g *told) spoken() string {
 		}
 	}
 	return out
+}
+
+// apiErrorOf is the error object of a gRPC status.
+func apiErrorOf(t *testing.T, err error) *commonv1.ApiError {
+	t.Helper()
+	for _, detail := range status.Convert(err).Details() {
+		if failed, ok := detail.(*commonv1.ApiError); ok {
+			return failed
+		}
+	}
+	t.Fatalf("the status has no ApiError: %v", err)
+	return nil
 }
