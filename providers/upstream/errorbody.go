@@ -100,10 +100,13 @@ func (b *errorBody) inherit(outer members) {
 }
 
 // readInner looks into the places where providers hide the exact cause: Azure's
-// innererror, Google's details.
+// innererror, OpenRouter's metadata of a moderation, Google's details.
 func (b *errorBody) readInner(m members) {
 	if inner, ok := object(m["innererror"]); ok {
 		b.inner = word(inner["code"])
+	}
+	if moderation, ok := object(m["metadata"]); ok && moderation["flagged_input"] != nil {
+		b.inner = "content_filter"
 	}
 	var details []json.RawMessage
 	if json.Unmarshal(m["details"], &details) != nil {

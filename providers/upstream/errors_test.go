@@ -63,6 +63,8 @@ func TestErrorsOfProviders(t *testing.T) {
 			failure.Error{Reason: refused, Message: "The provider does not accept the gateway's credentials."}, 502},
 		"Azure, filter": {"400 Bad Request", `{"error":{"code":"content_filter","message":"filtered","innererror":{"code":"ResponsibleAIPolicyViolation"}}}`,
 			failure.Error{Reason: filtered, Message: "filtered", Code: "content_filter", ExtraJSON: `{"innererror":{"code":"ResponsibleAIPolicyViolation"}}`}, 400},
+		"OpenRouter, moderation": {"403 Forbidden", `{"error":{"code":403,"message":"flagged","metadata":{"reasons":["violence"],"flagged_input":"x"}}}`,
+			failure.Error{Reason: filtered, Message: "flagged", Code: "403", ExtraJSON: `{"metadata":{"reasons":["violence"],"flagged_input":"x"}}`}, 400},
 		"Azure, deployment": {"404 Not Found", `{"error":{"code":"DeploymentNotFound","message":"gone"}}`,
 			failure.Error{Reason: missing, Message: "gone", Code: "DeploymentNotFound"}, 404},
 		"Mistral, model": {"400 Bad Request", `{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}`,
