@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -26,17 +25,13 @@ type FastParams struct {
 }
 
 // Fast is an upstream for benchmarks, as cheap as can be: it answers bytes that
-// were made beforehand, checks nothing and remembers nothing. HTTP/1.1 only. Its
-// model is "bench-chat", though it takes any.
+// were made beforehand, checks nothing and remembers nothing. HTTP/1.1 only. It has
+// chat completions, responses and embeddings: 16 vectors of 1536 numbers, whatever
+// the input. Its model is "bench-chat", though it takes any.
 type Fast struct {
 	listener net.Listener
 	delay    time.Duration
-	unary    []byte
-	models   []byte
-	head     []byte
-	chunks   [][]byte
-	usage    []byte
-	last     []byte
+	replies  fastReplies
 
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
@@ -50,8 +45,10 @@ func ListenFast(addr string, p FastParams) (*Fast, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	f := &Fast{listener: l, delay: p.Delay, conns: map[net.Conn]bool{}}
-	f.prepare(orElse(p.Chunks, 32), orElse(p.ChunkBytes, 16), orElse(p.ReplyBytes, 256))
+	f := &Fast{
+		listener: l, delay: p.Delay, conns: map[net.Conn]bool{},
+		replies: prepareFast(orElse(p.Chunks, 32), orElse(p.ChunkBytes, 16), orElse(p.ReplyBytes, 256)),
+	}
 	f.wg.Go(f.accept)
 	return f, nil
 }
@@ -82,37 +79,6 @@ func (f *Fast) Close() error {
 	}
 	return err //nolint:wrapcheck // its text says it all
 }
-
-// prepare makes the bytes of all replies.
-func (f *Fast) prepare(chunks, chunkBytes, replyBytes int) {
-	x := &exchange{up: &Upstream{params: Params{Chunks: chunks, ChunkBytes: chunkBytes, ReplyBytes: replyBytes}, profile: openAIProfile()}}
-	request := []byte(`{"model":"bench-chat","messages":[{"role":"user","content":"x"}]}`)
-	streamed := []byte(`{"model":"bench-chat","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}}`)
-	root, _, _ := parse(request) // these two are valid
-	a := newAsk(root, request, "bench-chat")
-	f.unary = whole(indented(x.reply(a, x.compose(a))))
-	f.models = whole(indented(x.up.profile.list([]string{"bench-chat"})))
-
-	root, _, _ = parse(streamed)
-	a = newAsk(root, streamed, "bench-chat")
-	events := x.chunks(x.events(a, x.compose(a))).events
-	f.head = []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Request-Id: req_bench\r\nTransfer-Encoding: chunked\r\n\r\n")
-	framed := frame(events, Framing{})
-	last := len(framed) - 1
-	for _, e := range framed[:last-1] {
-		f.chunks = append(f.chunks, chunked(e))
-	}
-	f.usage = chunked(framed[last-1])
-	f.last = append(chunked(framed[last]), "0\r\n\r\n"...)
-}
-
-// whole is a JSON reply with its headers.
-func whole(body []byte) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_bench\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-}
-
-// chunked is data as one chunk of HTTP/1.1.
-func chunked(data []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data) }
 
 // accept takes connections until the listener closes.
 func (f *Fast) accept() {
@@ -155,39 +121,37 @@ func (f *Fast) serve(c net.Conn) {
 
 // fastRequest is all that a fast upstream wants to know.
 type fastRequest struct {
-	models, stream, usage bool
+	endpoint              fastEndpoint
+	stream, usage, base64 bool
 }
 
 // answer writes the reply to one request.
 func (f *Fast) answer(c net.Conn, req fastRequest) error {
-	if req.models {
-		_, err := c.Write(f.models)
-		return err //nolint:wrapcheck // only asked whether it is nil
-	}
-	if f.delay > 0 {
+	if f.delay > 0 && req.endpoint != fastModels {
 		time.Sleep(f.delay)
 	}
 	if !req.stream {
-		_, err := c.Write(f.unary)
+		_, err := c.Write(f.replies.unary(req))
 		return err //nolint:wrapcheck // only asked whether it is nil
 	}
-	if _, err := c.Write(f.head); err != nil {
+	s := &f.replies.streams[req.endpoint]
+	if _, err := c.Write(fastHead); err != nil {
 		return err //nolint:wrapcheck // only asked whether it is nil
 	}
-	for i, chunk := range f.chunks {
+	for i, event := range s.events {
 		if i > 0 && f.delay > 0 {
 			time.Sleep(f.delay)
 		}
-		if _, err := c.Write(chunk); err != nil {
+		if _, err := c.Write(event); err != nil {
 			return err //nolint:wrapcheck // only asked whether it is nil
 		}
 	}
-	if req.usage {
-		if _, err := c.Write(f.usage); err != nil {
+	if req.usage && s.usage != nil {
+		if _, err := c.Write(s.usage); err != nil {
 			return err //nolint:wrapcheck // only asked whether it is nil
 		}
 	}
-	_, err := c.Write(f.last)
+	_, err := c.Write(s.last)
 	return err //nolint:wrapcheck // only asked whether it is nil
 }
 
@@ -197,7 +161,7 @@ func readFast(r *bufio.Reader) (fastRequest, error) {
 	if err != nil {
 		return fastRequest{}, err //nolint:wrapcheck // only asked whether it is nil
 	}
-	req := fastRequest{models: bytes.HasPrefix(line, []byte(http.MethodGet+" "))}
+	req := fastRequest{endpoint: fastEndpointOf(line)}
 	size := 0
 	for {
 		if line, err = r.ReadSlice('\n'); err != nil {
@@ -243,16 +207,17 @@ func (q *fastRequest) chunks(r *bufio.Reader) error {
 	}
 }
 
-// body reads n bytes, and looks whether a stream is asked for. A switch that lies
-// across two reads is seen, because they overlap.
+// body reads n bytes, and looks for what the reply depends on. A switch that lies across
+// two reads is seen, because they overlap.
 func (q *fastRequest) body(r *bufio.Reader, n int) error {
-	const overlap = 32
+	const overlap = 40
 	for n > 0 {
 		b, err := r.Peek(min(n, r.Size()))
 		if err != nil {
 			return err //nolint:wrapcheck // only asked whether it is nil
 		}
 		q.stream = q.stream || bytes.Contains(b, []byte(`"stream":true`)) || bytes.Contains(b, []byte(`"stream": true`))
+		q.base64 = q.base64 || bytes.Contains(b, []byte(`"encoding_format":"base64"`)) || bytes.Contains(b, []byte(`"encoding_format": "base64"`))
 		q.usage = q.usage || bytes.Contains(b, []byte(`"include_usage":true`)) || bytes.Contains(b, []byte(`"include_usage": true`))
 		step := len(b)
 		if step < n {

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -31,20 +32,26 @@ func TestFast(t *testing.T) {
 		chunked    bool
 		events     int
 		want       string
+		path       string // empty: chat completions
 	}{
-		{"unary", `{"model":"bench-chat"}`, false, 0, `"object": "chat.completion"`},
-		{"stream", `{"stream":true}`, false, 6, `data: [DONE]`},
-		{"stream with usage", `{"stream":true,"stream_options":{"include_usage":true}}`, false, 7, `"choices":[],"usage":{`},
-		{"large, switch at the end", `{"x":"` + big + `","stream":true}`, false, 6, `data: [DONE]`},
-		{"switch across the buffer", `{"x":"` + big[:65536-12] + `","stream":true}`, false, 6, `data: [DONE]`},
-		{"chunked", `{"x":"` + big + `","stream":true}`, true, 6, `data: [DONE]`},
+		{"unary", `{"model":"bench-chat"}`, false, 0, `"object": "chat.completion"`, ""},
+		{"stream", `{"stream":true}`, false, 6, `data: [DONE]`, ""},
+		{"stream with usage", `{"stream":true,"stream_options":{"include_usage":true}}`, false, 7, `"choices":[],"usage":{`, ""},
+		{"large, switch at the end", `{"x":"` + big + `","stream":true}`, false, 6, `data: [DONE]`, ""},
+		{"switch across the buffer", `{"x":"` + big[:65536-12] + `","stream":true}`, false, 6, `data: [DONE]`, ""},
+		{"chunked", `{"x":"` + big + `","stream":true}`, true, 6, `data: [DONE]`, ""},
+		{"response", `{"input":"x"}`, false, 0, `"type": "output_text"`, "/responses"},
+		{"response streamed", `{"stream": true}`, false, 11, `"type":"response.completed"`, "/responses"},
+		{"floats", `{"input":"x"}`, false, 0, `"index":15,"embedding":[`, "/embeddings"},
+		{"base64", `{"encoding_format":"base64"}`, false, 0, `"index":15,"embedding":"`, "/embeddings"},
+		{"base64 across the buffer", `{"x":"` + big[:65536-20] + `","encoding_format":"base64"}`, false, 0, `"index":15,"embedding":"`, "/embeddings"},
 	} {
 		for range 2 { // on one connection
 			var body io.Reader = strings.NewReader(c.body)
 			if c.chunked {
 				body = io.NopCloser(body)
 			}
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL()+"/chat/completions", body)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL()+cmp.Or(c.path, "/chat/completions"), body)
 			if err != nil {
 				t.Fatal(err)
 			}

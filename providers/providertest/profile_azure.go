@@ -16,7 +16,7 @@ func azureProfile() *profile {
 	p.headers = []string{"X-Ms-Client-Request-Id"}
 	p.grammar = &grammar{more: map[string]map[string]field{"request": {"model": may(text)}}}
 	p.serves = set([]string{
-		serveChat, serveModels, serveEmbeddings, serveResponses, serveStored, serveCancel, serveInputItems,
+		serveChat, serveModels, serveEmbeddings, serveKept, serveResponses, serveStored, serveCancel, serveInputItems,
 	})
 	p.responding = azureResponding()
 	p.embedding.fields["model"] = may(text)

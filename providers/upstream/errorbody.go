@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -64,7 +65,8 @@ func fromMembers(m members) errorBody {
 		b.message = detail(inner["detail"])
 	}
 	if b.message == "" {
-		b.message = detail(m["detail"])
+		within, _ := object(m["message"])
+		b.message = cmp.Or(detail(m["detail"]), detail(within["detail"]))
 	}
 	if b.message == "" {
 		b.message = str(m["msg"])
@@ -98,10 +100,13 @@ func (b *errorBody) inherit(outer members) {
 }
 
 // readInner looks into the places where providers hide the exact cause: Azure's
-// innererror, Google's details.
+// innererror, OpenRouter's metadata of a moderation, Google's details.
 func (b *errorBody) readInner(m members) {
 	if inner, ok := object(m["innererror"]); ok {
 		b.inner = word(inner["code"])
+	}
+	if moderation, ok := object(m["metadata"]); ok && moderation["flagged_input"] != nil {
+		b.inner = "content_filter"
 	}
 	var details []json.RawMessage
 	if json.Unmarshal(m["details"], &details) != nil {
@@ -120,9 +125,10 @@ func (b *errorBody) readInner(m members) {
 
 // parseInside finds an error in a reply of 200 or in an event of a stream: a member
 // `error` that says something, or an object that calls itself an error. Of each
-// chunk of a good stream only the first line runs.
+// chunk of a good stream only the first line runs, and of a response, which has such a
+// member that is null.
 func parseInside(text []byte) (errorBody, bool) {
-	if !bytes.Contains(text, []byte(`"error"`)) {
+	if !mentionsError(text) {
 		return errorBody{}, false
 	}
 	outer, ok := object(text)
@@ -137,6 +143,22 @@ func parseInside(text []byte) (errorBody, bool) {
 	b := parseErrorBody(text)
 	b.status = b.guessStatus()
 	return b, true
+}
+
+// mentionsError says whether "error" stands in a text as anything but the name of a
+// null.
+func mentionsError(text []byte) bool {
+	for {
+		_, rest, found := bytes.Cut(text, []byte(`"error"`))
+		if !found {
+			return false
+		}
+		text = bytes.TrimLeft(rest, " \t\r\n")
+		value, named := bytes.CutPrefix(text, []byte(":"))
+		if !named || !bytes.HasPrefix(bytes.TrimLeft(value, " \t\r\n"), []byte("null")) {
+			return true
+		}
+	}
 }
 
 // object reads an object, or the first one of an array.
@@ -184,7 +206,8 @@ func word(text []byte) string {
 	return str(text)
 }
 
-// detail is FastAPI's: a sentence, or a list of objects with one each.
+// detail is FastAPI's: a sentence, or a list of objects with one each. Mistral has it in
+// its message.
 func detail(text []byte) string {
 	if s := str(text); s != "" {
 		return s

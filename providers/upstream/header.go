@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/http"
 	"net/textproto"
@@ -14,7 +15,8 @@ const (
 	contentType     = "Content-Type"
 	contentEncoding = "Content-Encoding"
 	requestID       = "X-Request-Id"
-	otherRequestID  = "Request-Id"
+	otherRequestID  = "Request-Id" // Anthropic's
+	azureRequestID  = "Apim-Request-Id"
 )
 
 // And those that go to callers, beside all that begin with rateLimitPrefix.
@@ -32,6 +34,7 @@ var kept = [...][]string{
 	11: {retryAfter},
 	12: {contentType, requestID, "Openai-Model"},
 	14: {retryAfterMS, shouldRetry, "Openai-Version"},
+	15: {azureRequestID},
 	16: {contentEncoding},
 	20: {"Openai-Processing-Ms"},
 	24: {"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Reset-Tokens"},
@@ -71,10 +74,8 @@ func equalFold(name, known string) bool {
 // takeOwn removes the headers that are not for callers, and returns what they say.
 func takeOwn(h http.Header) (mediaType, encoding, id string) {
 	mediaType, encoding, id = h.Get(contentType), h.Get(contentEncoding), h.Get(requestID)
-	if id == "" {
-		id = h.Get(otherRequestID)
-	}
-	for _, name := range [...]string{contentType, contentEncoding, requestID, otherRequestID} {
+	id = cmp.Or(id, h.Get(otherRequestID), h.Get(azureRequestID))
+	for _, name := range [...]string{contentType, contentEncoding, requestID, otherRequestID, azureRequestID} {
 		delete(h, name)
 	}
 	mediaType, _, _ = strings.Cut(mediaType, ";")

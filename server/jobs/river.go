@@ -49,26 +49,22 @@ func (j *Jobs) connect(params Params) error {
 		CancelledJobRetentionPeriod: time.Hour,
 	}
 	if params.SQLite != nil {
-		return assemble[*sql.Tx](j, sqlite{riversqlite.New(params.SQLite)}, config)
+		migrator, err := assemble[*sql.Tx](j, sqlite{riversqlite.New(params.SQLite)}, config)
+		j.migrate = func(ctx context.Context) error { return migrateSQLite(ctx, migrator) }
+		return err
 	}
-	return assemble(j, riverpgxv5.New(params.Postgres), config)
+	migrator, err := assemble(j, riverpgxv5.New(params.Postgres), config)
+	j.migrate = func(ctx context.Context) error { return migratePostgres(ctx, params.Postgres, migrator) }
+	return err
 }
 
-func assemble[TTx any](j *Jobs, driver riverdriver.Driver[TTx], config *river.Config) error {
+func assemble[TTx any](j *Jobs, driver riverdriver.Driver[TTx], config *river.Config) (*rivermigrate.Migrator[TTx], error) {
 	client, err := river.NewClient(driver, config)
 	if err != nil {
-		return err
-	}
-	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: config.Logger})
-	if err != nil {
-		return err
+		return nil, err
 	}
 	j.client, j.rows = client, driver.GetExecutor()
-	j.migrate = func(ctx context.Context) error {
-		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		return err
-	}
-	return nil
+	return rivermigrate.New(driver, &rivermigrate.Config{Logger: config.Logger})
 }
 
 // sqlite is River's driver without its listener, which asks the database 20 times a

@@ -91,6 +91,19 @@ func (k *Keeper) Input(ctx context.Context, params *responsesv1.ResponseParams, 
 	return in, nil
 }
 
+// AtProvider is the member of the request that names what a provider keeps to go on
+// from. Empty: none does.
+func (in *Input) AtProvider() string {
+	switch {
+	case in.earlier.response != "":
+		return "previous_response_id"
+	case in.earlier.conversation != "":
+		return "conversation"
+	default:
+		return ""
+	}
+}
+
 // conversationItems are all items of a conversation, with their places.
 func (k *Keeper) conversationItems(ctx context.Context, owner, id string) ([]*responsesv1.Item, error) {
 	items, err := k.allItems(ctx, owner, conversationKey(id))

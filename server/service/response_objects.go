@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 
 	"google.golang.org/grpc"
 
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers"
+	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/objects"
@@ -223,7 +226,28 @@ func fit[A any, R any](t *turn, f func(A, context.Context, *providers.ResponseCa
 			var none R
 			return none, err
 		}
-		return f(a, ctx, c)
+		reply, err := f(a, ctx, c)
+		return reply, t.gone(err)
+	}
+}
+
+// gone tells in the gateway's words that what the request names is not at the provider
+// any more: there it looks as everywhere else.
+func (t *turn) gone(err error) error {
+	failed := failure.As(err)
+	param := t.input.AtProvider()
+	switch {
+	case failed == nil || failed.Reason == commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
+		return err
+	case failed.UpstreamStatus == http.StatusNotFound && (failed.Param == "input" || param != ""):
+		if failed.Param == "input" {
+			param = "input" // an item that it refers to
+		}
+		return objects.Missing(param)
+	case failed.Code == "previous_response_not_found" && param != "":
+		return objects.Missing(param)
+	default:
+		return err
 	}
 }
 

@@ -70,7 +70,7 @@ func TestTheSetIsWhatTheGatewaySpeaks(t *testing.T) {
 	}
 	compared := 0
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		if !strings.HasPrefix(file.Path(), "signalbox/") {
+		if !strings.HasPrefix(file.Path(), "signalbox/") || file.Package() == "signalbox.objects.v1" { // no client sees it
 			return true
 		}
 		compared++

@@ -16,15 +16,24 @@ func TestRequestsHaveTheirSize(t *testing.T) {
 	for _, b := range cases(&settings{connections: 64, only: regexp.MustCompile("")}) {
 		t.Run(b.name(), func(t *testing.T) {
 			t.Parallel()
-			messages := b.conversation()
-			if size := len(encode(b.request(messages))); size < b.bytes || size > b.bytes*11/10 {
+			if size := len(b.work.body(b, way{})); size < b.bytes || size > b.bytes*12/10 {
 				t.Errorf("a request of %d bytes has %d", b.bytes, size)
 			}
-			if typed := b.params(messages, true); len(typed.GetMessages()) != len(messages) || typed.GetMessagesJson() != "" {
-				t.Errorf("not typed: %d bytes", proto.Size(typed))
-			}
-			if twin := b.params(messages, false); len(twin.GetMessages()) != 0 || twin.GetMessagesJson() == "" {
-				t.Errorf("not as JSON: %d bytes", proto.Size(twin))
+			switch c := b.work.(type) {
+			case chat:
+				if typed := c.params(b, way{typed: true}); len(typed.GetMessages()) == 0 || typed.GetMessagesJson() != "" {
+					t.Errorf("not typed: %d bytes", proto.Size(typed))
+				}
+				if twin := c.params(b, way{}); len(twin.GetMessages()) != 0 || twin.GetMessagesJson() == "" {
+					t.Errorf("not as JSON: %d bytes", proto.Size(twin))
+				}
+			case responses:
+				if typed := c.params(b, way{typed: true}); len(typed.GetInputItems()) == 0 || typed.GetInputJson() != "" {
+					t.Errorf("not typed: %d bytes", proto.Size(typed))
+				}
+				if twin := c.params(b, way{}); len(twin.GetInputItems()) != 0 || twin.GetInputJson() == "" {
+					t.Errorf("not as JSON: %d bytes", proto.Size(twin))
+				}
 			}
 		})
 	}
@@ -37,6 +46,9 @@ func TestReplies(t *testing.T) {
 		head  = "HTTP/1.1 200 OK\r\n"
 		chunk = "data: {\"choices\":[{\"delta\":{}}]}\n\n"
 		done  = "data: [DONE]\n\n"
+
+		delta     = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\"}\n\n"
+		completed = "event: response.completed\ndata: {\"type\":\"response.completed\"}\n\n"
 	)
 	whole := `{"choices":[{"finish_reason":"stop"}]}`
 	chunked := func(parts ...string) string {
@@ -46,23 +58,36 @@ func TestReplies(t *testing.T) {
 		}
 		return text
 	}
+	vectorsOf := func(n, bytes int) string {
+		return `{"data":[` + strings.Repeat(`{"embedding":"`+strings.Repeat("x", bytes)+`"},`, n) + `{}],"usage":{}}`
+	}
 	for _, test := range []struct {
-		name, form, reply, want string
+		name              string
+		work              work
+		form, reply, want string
 	}{
-		{"a completion", unary, head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(whole), whole), ""},
-		{"a completion in chunks", unary, chunked(whole[:9], whole[9:]), ""},
-		{"a refusal", unary, "HTTP/1.1 429 Too Many\r\ncontent-length: 2\r\n\r\n{}", "status 429: {}"},
-		{"half a completion", unary, head + "Content-Length: 500\r\n\r\n" + whole, "unexpected EOF"},
-		{"not a completion", unary, head + "Content-Length: 2\r\n\r\n{}", "not a whole completion"},
-		{"not HTTP", unary, "SSH-2.0-OpenSSH\r\n", "not HTTP/1.1"},
-		{"a stream", streamed, chunked(chunk+chunk[:5], chunk[5:], done), ""},
-		{"a stream without its end", streamed, chunked(chunk, chunk), "the stream has no end"},
-		{"a stream without a chunk", streamed, chunked(chunk, done), "the stream has 1 chunks, not 2"},
-		{"a stream that breaks off", streamed, chunked(chunk, chunk)[:80], "unexpected EOF"},
+		{"a completion", chat{}, unary, head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(whole), whole), ""},
+		{"a completion in chunks", chat{}, unary, chunked(whole[:9], whole[9:]), ""},
+		{"a refusal", chat{}, unary, "HTTP/1.1 429 Too Many\r\ncontent-length: 2\r\n\r\n{}", "status 429: {}"},
+		{"half a completion", chat{}, unary, head + "Content-Length: 500\r\n\r\n" + whole, "unexpected EOF"},
+		{"not a completion", chat{}, unary, head + "Content-Length: 2\r\n\r\n{}", "not a whole reply"},
+		{"not HTTP", chat{}, unary, "SSH-2.0-OpenSSH\r\n", "not HTTP/1.1"},
+		{"a stream", chat{}, streamed, chunked(chunk+chunk[:5], chunk[5:], done), ""},
+		{"a stream without its end", chat{}, streamed, chunked(chunk, chunk), "the stream has no end"},
+		{"a stream without a chunk", chat{}, streamed, chunked(chunk, done), "the stream has 1 chunks, not 2"},
+		{"a stream that breaks off", chat{}, streamed, chunked(chunk, chunk)[:80], "unexpected EOF"},
+		{"a response", responses{}, unary, chunked(`{"type":"output_text"}`), ""},
+		{"not a response", responses{}, unary, chunked(`{}`), "not a whole reply"},
+		{"a stream of a response", responses{}, streamed, chunked(delta, delta, completed), ""},
+		{"one that failed", responses{}, streamed, chunked(delta, delta, "event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n"), "the stream has no end"},
+		{"one without a delta", responses{}, streamed, chunked(delta, completed), "the stream has 1 chunks, not 2"},
+		{"vectors", embeddings{}, packed, chunked(vectorsOf(vectors, 8192)), ""},
+		{"too few vectors", embeddings{}, packed, chunked(vectorsOf(vectors-1, 10_000)), "15 vectors in"},
+		{"short vectors", embeddings{}, numbers, chunked(vectorsOf(vectors, 5000)), "16 vectors in"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := callOnce(t, test.form, test.reply)
+			_, err := callOnce(t, test.work, test.form, test.reply)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
@@ -74,7 +99,7 @@ func TestReplies(t *testing.T) {
 }
 
 // callOnce makes one call to a server that answers just so.
-func callOnce(t *testing.T, form, reply string) (time.Time, error) {
+func callOnce(t *testing.T, w work, form, reply string) (time.Time, error) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,8 +117,8 @@ func callOnce(t *testing.T, form, reply string) (time.Time, error) {
 		_, _ = conn.Read(make([]byte, 1<<16)) // the request; to close before would reset
 		_ = conn.Close()
 	}()
-	b := bench{size: "small", bytes: 300, form: form, connections: 1}
-	caller, err := newRESTCaller(t.Context(), listener.Addr().String(), b, encode(b.request(b.conversation())), 2)
+	b := bench{work: w, size: "small", bytes: 300, form: form, connections: 1}
+	caller, err := newRESTCaller(t.Context(), listener.Addr().String(), b, b.work.body(b, way{}), 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 type field struct {
 	settings *settings
 	dir      string
-	// routes are the ways to the fast upstream (false) and the paced one (true).
-	routes  map[bool]*route
+	// routes are the ways to the upstreams.
+	routes  map[string]*route
 	gateway *process
 	// addresses are where the gateway listens.
 	restAddress, grpcAddress, pprofAddress string
@@ -33,6 +33,24 @@ type field struct {
 	binary int64
 }
 
+// The upstreams.
+const (
+	upstreamFast = "fast"
+	// upstreamPaced waits before each chunk.
+	upstreamPaced = "paced"
+	// upstreamAmple says more: a response of 3 KB.
+	upstreamAmple = "ample"
+)
+
+// modelOf is the model that an upstream answers for: by chat completions, responses and
+// embeddings, or translated.
+func modelOf(upstream string, translated bool) string {
+	if translated {
+		return "bench-" + upstream + "-translated"
+	}
+	return "bench-" + upstream
+}
+
 // route is an upstream and the reverse proxy before it.
 type route struct {
 	upstream, proxy               *process
@@ -41,7 +59,7 @@ type route struct {
 
 // openField builds and starts everything.
 func openField(ctx context.Context, s *settings) (_ *field, err error) {
-	f := &field{settings: s, routes: map[bool]*route{false: {}, true: {}}}
+	f := &field{settings: s, routes: map[string]*route{upstreamFast: {}, upstreamPaced: {}, upstreamAmple: {}}}
 	if s.logs == "" {
 		f.dir, err = os.MkdirTemp("", "signalbox-bench-")
 	} else {
@@ -55,17 +73,18 @@ func openField(ctx context.Context, s *settings) (_ *field, err error) {
 			f.close()
 		}
 	}()
-	fast, paced := f.routes[false], f.routes[true]
-	err = freeAddresses(ctx, &fast.upstreamAddress, &fast.proxyAddress, &paced.upstreamAddress, &paced.proxyAddress,
-		&f.restAddress, &f.grpcAddress, &f.pprofAddress)
-	if err != nil {
+	addresses := []*string{&f.restAddress, &f.grpcAddress, &f.pprofAddress}
+	for _, r := range f.routes {
+		addresses = append(addresses, &r.upstreamAddress, &r.proxyAddress)
+	}
+	if err = freeAddresses(ctx, addresses...); err != nil {
 		return nil, err
 	}
 	if err := f.build(ctx); err != nil {
 		return nil, err
 	}
-	for paced, r := range f.routes {
-		if err := f.startRoute(ctx, paced, r); err != nil {
+	for upstream, r := range f.routes {
+		if err := f.startRoute(ctx, upstream, r); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +156,10 @@ func goCommand(ctx context.Context, args ...string) (string, error) {
 	return line, nil
 }
 
-func (f *field) startRoute(ctx context.Context, paced bool, r *route) (err error) {
+// ampleBytes is how much more text makes a response of 3 KB of one of 1.9 KB.
+const ampleBytes = 1100
+
+func (f *field) startRoute(ctx context.Context, upstream string, r *route) (err error) {
 	s := f.settings
 	self, err := os.Executable()
 	if err != nil {
@@ -145,14 +167,17 @@ func (f *field) startRoute(ctx context.Context, paced bool, r *route) (err error
 	}
 	flags := []string{"-addr", r.upstreamAddress, "-key", key, "-fast",
 		fmt.Sprint("-chunks=", s.chunks), fmt.Sprint("-chunk-bytes=", s.chunkBytes), fmt.Sprint("-reply-bytes=", s.replyBytes)}
-	if paced {
+	switch upstream {
+	case upstreamPaced:
 		flags = append(flags, fmt.Sprint("-delay=", s.pace))
+	case upstreamAmple:
+		flags = append(flags, fmt.Sprint("-reply-bytes=", s.replyBytes+ampleBytes))
 	}
-	r.upstream, err = start(f.dir, "upstream-of-"+modelOf(paced), nil, filepath.Join(f.dir, "fakeopenai"), flags...)
+	r.upstream, err = start(f.dir, upstream+"-upstream", nil, filepath.Join(f.dir, "fakeopenai"), flags...)
 	if err != nil {
 		return err
 	}
-	r.proxy, err = start(f.dir, "proxy-of-"+modelOf(paced), nil, self, proxyCommand, r.proxyAddress, "http://"+r.upstreamAddress)
+	r.proxy, err = start(f.dir, upstream+"-proxy", nil, self, proxyCommand, r.proxyAddress, "http://"+r.upstreamAddress)
 	if err != nil {
 		return err
 	}
@@ -165,19 +190,20 @@ func (f *field) startRoute(ctx context.Context, paced bool, r *route) (err error
 // startGateway starts the gateway as users run it: with a key, plan and audit on.
 func (f *field) startGateway(ctx context.Context) (err error) {
 	began := time.Now()
-	f.gateway, err = start(f.dir, "signalbox", []string{
-		"OPENAI_API_KEY=" + key,
-		"OPENAI_BASE_URL=http://" + f.routes[false].upstreamAddress + "/v1",
-		"OPENAI_MODELS=" + modelOf(false),
-		"OPENAI_PACED_API_KEY=" + key,
-		"OPENAI_PACED_BASE_URL=http://" + f.routes[true].upstreamAddress + "/v1",
-		"OPENAI_PACED_MODELS=" + modelOf(true),
+	environ := []string{
 		"SIGNALBOX_DATA_DIR=" + filepath.Join(f.dir, "data"),
 		"SIGNALBOX_GRPC_ADDR=" + f.grpcAddress,
 		"SIGNALBOX_HTTP_ADDR=" + f.restAddress,
 		"SIGNALBOX_MASTER_KEY=" + key,
 		"BENCH_PPROF=" + f.pprofAddress,
-	}, filepath.Join(f.dir, "signalbox"), "serve")
+	}
+	for upstream, r := range f.routes {
+		for prefix, translated := range map[string]bool{"OPENAI_": false, "OPENAI_COMPATIBLE_": true} {
+			instance := prefix + strings.ToUpper(upstream)
+			environ = append(environ, instance+"_API_KEY="+key, instance+"_BASE_URL=http://"+r.upstreamAddress+"/v1", instance+"_MODELS="+modelOf(upstream, translated))
+		}
+	}
+	f.gateway, err = start(f.dir, "signalbox", environ, filepath.Join(f.dir, "signalbox"), "serve")
 	if err != nil {
 		return err
 	}

@@ -11,20 +11,21 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
-	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 )
 
-// grpcCaller calls with the generated client, as a typed caller does.
+// rpc is one call with a generated client, as a typed caller makes it. It returns when
+// the first piece of the reply was there.
+type rpc func(context.Context, *grpc.ClientConn) (first time.Time, err error)
+
+// grpcCaller makes a call again and again.
 type grpcCaller struct {
-	ctx    context.Context //nolint:containedctx // one turn's: credentials and deadline
-	client chatv1.ChatServiceClient
-	params *chatv1.ChatCompletionParams
-	stream bool
-	chunks int
-	// end cancels ctx; conn is closed with the caller that opened it.
-	end  context.CancelFunc
-	conn *grpc.ClientConn
+	ctx     context.Context //nolint:containedctx // one turn's: credentials and deadline
+	channel *grpc.ClientConn
+	rpc     rpc
+	// end cancels ctx; the channel is closed with the caller that opened it.
+	end   context.CancelFunc
+	owner bool
 }
 
 // newChannels opens the connections that callers share.
@@ -40,44 +41,28 @@ func newChannels(address string, n int) ([]*grpc.ClientConn, error) {
 	return channels, nil
 }
 
-func newGRPCCaller(ctx context.Context, channel *grpc.ClientConn, owner bool, b bench, params *chatv1.ChatCompletionParams, chunks int) caller {
-	c := &grpcCaller{client: chatv1.NewChatServiceClient(channel), params: params, stream: b.streams(), chunks: chunks}
+func newGRPCCaller(ctx context.Context, channel *grpc.ClientConn, owner bool, rpc rpc) caller {
+	c := &grpcCaller{channel: channel, rpc: rpc, owner: owner}
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key)
 	c.ctx, c.end = context.WithTimeout(ctx, callTimeout)
-	if owner {
-		c.conn = channel
-	}
 	return c
 }
 
 func (c *grpcCaller) close() error {
 	c.end()
-	if c.conn == nil {
+	if !c.owner {
 		return nil
 	}
-	return c.conn.Close()
+	return c.channel.Close()
 }
 
-func (c *grpcCaller) call() (time.Time, error) {
-	if c.stream {
-		return c.callStream()
-	}
-	reply, err := c.client.CreateChatCompletion(c.ctx, &chatv1.CreateChatCompletionRequest{Params: c.params})
-	first := time.Now()
-	if err != nil {
-		return first, err
-	}
-	if choices := reply.GetCompletion().GetChoices(); len(choices) == 0 || choices[0].GetFinishReason() == "" {
-		return first, fmt.Errorf("not a whole completion: %v", reply)
-	}
-	return first, nil
-}
+func (c *grpcCaller) call() (time.Time, error) { return c.rpc(c.ctx, c.channel) }
 
-func (c *grpcCaller) callStream() (first time.Time, err error) {
-	stream, err := c.client.StreamChatCompletion(c.ctx, &chatv1.StreamChatCompletionRequest{Params: c.params})
-	if err != nil {
-		return first, err
-	}
+// receive reads a stream to its end, and counts its messages that are chunks.
+func receive[M any, P interface {
+	*M
+	GetInfo() *commonv1.CallInfo
+}](stream grpc.ServerStreamingClient[M], want int, isChunk func(P) bool) (first time.Time, err error) {
 	chunks, end := 0, commonv1.CallEnd_CALL_END_UNSPECIFIED
 	for {
 		reply, err := stream.Recv()
@@ -90,16 +75,13 @@ func (c *grpcCaller) callStream() (first time.Time, err error) {
 		if first.IsZero() {
 			first = time.Now()
 		}
-		if len(reply.GetChunk().GetChoices()) > 0 {
+		if isChunk(reply) {
 			chunks++
 		}
-		end = reply.GetInfo().GetEnd()
+		end = P(reply).GetInfo().GetEnd()
 	}
 	if end != commonv1.CallEnd_CALL_END_COMPLETED {
 		return first, fmt.Errorf("the stream ended as %v", end)
 	}
-	if chunks < c.chunks || chunks > c.chunks+3 {
-		return first, fmt.Errorf("the stream has %d chunks, not %d", chunks, c.chunks)
-	}
-	return first, nil
+	return first, counted(chunks, want)
 }

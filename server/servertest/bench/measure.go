@@ -16,15 +16,18 @@ import (
 const (
 	direct    = "upstream alone"
 	proxied   = "reverse proxy"
-	viaREST   = "REST"
-	viaTwin   = "gRPC, JSON twin"
-	viaTyped  = "gRPC, typed"
 	nsPerUnit = float64(time.Microsecond)
 )
 
 func everyTarget() []string { return append([]string{direct, proxied}, gatewayTargets()...) }
 
-func gatewayTargets() []string { return []string{viaREST, viaTwin, viaTyped} }
+func gatewayTargets() []string {
+	var names []string
+	for _, w := range everyWay() {
+		names = append(names, w.name)
+	}
+	return names
+}
 
 // turn is what one target did in one round. Times are in microseconds.
 type turn struct {
@@ -68,40 +71,40 @@ func (f *field) measure(ctx context.Context, b bench) (map[string][]turn, error)
 // targets are the ways that a case is sent: those that others are compared with, and
 // those of the gateway that the settings ask for.
 func (f *field) targets(b bench) []target {
-	messages, route := b.conversation(), f.routes[b.form == paced]
-	body := encode(b.request(messages))
-	rest := func(address string) func(context.Context) ([]caller, error) {
+	route, chunks := f.routes[b.upstream()], f.settings.chunks
+	rest := func(address string, w way) func(context.Context) ([]caller, error) {
+		body := b.work.body(b, w)
 		return func(ctx context.Context) ([]caller, error) {
-			return openAll(b.connections, func(int) (caller, error) {
-				return newRESTCaller(ctx, address, b, body, f.settings.chunks)
-			})
+			return openAll(b.connections, func(int) (caller, error) { return newRESTCaller(ctx, address, b, body, chunks) })
 		}
 	}
-	grpc := func(typed bool) func(context.Context) ([]caller, error) {
+	grpc := func(w way) func(context.Context) ([]caller, error) {
+		call := b.work.rpc(b, w, chunks)
 		return func(ctx context.Context) ([]caller, error) {
 			channels, err := newChannels(f.grpcAddress, min(f.settings.channels, b.connections))
 			if err != nil {
 				return nil, err
 			}
 			return openAll(b.connections, func(i int) (caller, error) {
-				channel := channels[i%len(channels)]
-				return newGRPCCaller(ctx, channel, i < len(channels), b, b.params(messages, typed), f.settings.chunks), nil
+				return newGRPCCaller(ctx, channels[i%len(channels)], i < len(channels), call), nil
 			})
 		}
 	}
-	targets := []target{
-		{direct, nil, rest(route.upstreamAddress)},
-		{proxied, route.proxy, rest(route.proxyAddress)},
-		{viaREST, f.gateway, rest(f.restAddress)},
-		{viaTwin, f.gateway, grpc(false)},
-		{viaTyped, f.gateway, grpc(true)},
+	var targets []target
+	if b.connections == 1 { // many would wait for one another
+		targets = append(targets, target{direct, nil, rest(route.upstreamAddress, way{})})
 	}
-	return slices.DeleteFunc(targets, func(t target) bool {
-		if t.process == f.gateway {
-			return !f.settings.through.MatchString(t.name)
+	targets = append(targets, target{proxied, route.proxy, rest(route.proxyAddress, way{})})
+	for _, w := range b.work.ways(b) {
+		switch {
+		case !f.settings.through.MatchString(w.name):
+		case w.grpc:
+			targets = append(targets, target{w.name, f.gateway, grpc(w)})
+		default:
+			targets = append(targets, target{w.name, f.gateway, rest(f.restAddress, w)})
 		}
-		return t.name == direct && b.connections > 1 // many would wait for one another
-	})
+	}
+	return targets
 }
 
 // openAll opens n callers, or none.

@@ -32,6 +32,10 @@ type row struct {
 	CPUPerChunk float64 `json:"cpu_us_per_chunk,omitempty"`
 	CPURatio    float64 `json:"cpu_ratio,omitempty"`
 	RateRatio   float64 `json:"rate_ratio,omitempty"`
+	// Against is another way through the gateway, and AgainstRatio the ratio of the CPU
+	// to its.
+	Against      string  `json:"against,omitempty"`
+	AgainstRatio float64 `json:"against_ratio,omitempty"`
 	// Added is what the median takes longer than the upstream alone, in microseconds.
 	// Only with one connection: with many, they wait for one another.
 	Added *turn  `json:"added,omitempty"`
@@ -42,25 +46,18 @@ type row struct {
 
 // add takes the turns of a case.
 func (r *report) add(b bench, results map[string][]turn) {
-	base := results[proxied]
 	for _, name := range everyTarget() {
 		turns := results[name]
 		if len(turns) == 0 {
 			continue
 		}
-		ratio := func(of func(turn) float64) float64 {
-			var all []float64
-			for i := range turns {
-				if of(base[i]) > 0 {
-					all = append(all, of(turns[i])/of(base[i]))
-				}
-			}
-			return median(all)
-		}
 		row := row{Case: b.name(), Through: name, Turns: turns, bench: b}
 		row.Median = medians(turns)
-		row.CPURatio = ratio(func(t turn) float64 { return t.CPUPerCall })
-		row.RateRatio = ratio(func(t turn) float64 { return t.CallsPerSec })
+		row.CPURatio = ratio(turns, results[proxied], func(t turn) float64 { return t.CPUPerCall })
+		row.RateRatio = ratio(turns, results[proxied], func(t turn) float64 { return t.CallsPerSec })
+		if against := againstOf(name); len(results[against]) > 0 {
+			row.Against, row.AgainstRatio = against, ratio(turns, results[against], func(t turn) float64 { return t.CPUPerCall })
+		}
 		if alone := results[direct]; len(alone) > 0 {
 			least := medians(alone)
 			row.Added = &turn{
@@ -73,6 +70,17 @@ func (r *report) add(b bench, results map[string][]turn) {
 		}
 		r.rows = append(r.rows, row)
 	}
+}
+
+// ratio is the median of the ratios between turns of the same round.
+func ratio(turns, base []turn, of func(turn) float64) float64 {
+	var all []float64
+	for i := range turns {
+		if of(base[i]) > 0 {
+			all = append(all, of(turns[i])/of(base[i]))
+		}
+	}
+	return median(all)
 }
 
 // medians is the median of each member.
@@ -152,6 +160,13 @@ func (r *report) printCost(b *strings.Builder, rows []row) {
 		fmt.Fprintf(b, "| %s | %s | %s | %.1f | %.2f | %s | %.0f | %.2f | %.2f | %.2f | %s | %.1f |\n", row.bench.size, row.bench.form, row.Through,
 			row.Median.CPUPerCall, row.CPURatio, chunk, row.Median.CallsPerSec, row.RateRatio,
 			row.Median.LatencyP50/1000, row.Median.LatencyP99/1000, first, mebibytes(row.Median.PeakResident))
+	}
+	line := "\n"
+	for _, row := range rows {
+		if row.Against != "" {
+			fmt.Fprintf(b, "%s- %s %s: the CPU of \"%s\" is %.2f × that of \"%s\".\n", line, row.bench.size, row.bench.form, row.Through, row.AgainstRatio, row.Against)
+			line = ""
+		}
 	}
 }
 

@@ -27,8 +27,7 @@ type restCaller struct {
 	in      *bufio.Reader
 	request []byte
 	reply   []byte
-	stream  bool
-	chunks  int
+	check   func(reply []byte) error
 }
 
 // callTimeout bounds a turn: no call may hang the run.
@@ -39,14 +38,13 @@ func newRESTCaller(ctx context.Context, address string, b bench, body []byte, ch
 	if err != nil {
 		return nil, err
 	}
-	head := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json\r\nUser-Agent: signalbox-bench\r\nContent-Length: %d\r\n\r\n", address, key, len(body))
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		"Accept: application/json\r\nUser-Agent: signalbox-bench\r\nContent-Length: %d\r\n\r\n", b.work.path(), address, key, len(body))
 	return &restCaller{
 		conn:    conn,
 		in:      bufio.NewReaderSize(conn, 64<<10),
 		request: append([]byte(head), body...),
-		stream:  b.streams(),
-		chunks:  chunks,
+		check:   func(reply []byte) error { return b.work.check(b, reply, chunks) },
 	}, conn.SetDeadline(time.Now().Add(callTimeout))
 }
 
@@ -77,7 +75,7 @@ func (c *restCaller) call() (time.Time, error) {
 	if status != 200 {
 		return first, fmt.Errorf("status %d: %.500s", status, c.reply)
 	}
-	return first, c.check()
+	return first, c.check(c.reply)
 }
 
 // readHead reads status and header; length is -1 for a chunked body.
@@ -145,19 +143,19 @@ func (c *restCaller) readChunked() error {
 	}
 }
 
-// check holds the reply to what was asked for.
-func (c *restCaller) check() error {
-	if !c.stream {
-		if !bytes.Contains(c.reply, []byte(`"finish_reason":`)) || !bytes.HasSuffix(bytes.TrimSpace(c.reply), []byte("}")) {
-			return fmt.Errorf("not a whole completion: %.500s", c.reply)
-		}
-		return nil
+// wholeObject says why a reply is not a whole object with a text in it.
+func wholeObject(reply []byte, text string) error {
+	if !bytes.Contains(reply, []byte(text)) || !bytes.HasSuffix(bytes.TrimSpace(reply), []byte("}")) {
+		return fmt.Errorf("not a whole reply: %.500s", reply)
 	}
-	if !bytes.HasSuffix(c.reply, []byte("data: [DONE]\n\n")) {
-		return fmt.Errorf("the stream has no end: …%s", c.reply[max(0, len(c.reply)-500):])
-	}
-	if chunks := bytes.Count(c.reply, []byte(`"delta":`)); chunks < c.chunks || chunks > c.chunks+3 {
-		return fmt.Errorf("the stream has %d chunks, not %d", chunks, c.chunks)
+	return nil
+}
+
+// counted says why a stream with so many chunks is not the one that was wanted: its
+// beginning and its end may be chunks of their own.
+func counted(chunks, want int) error {
+	if chunks < want || chunks > want+3 {
+		return fmt.Errorf("the stream has %d chunks, not %d", chunks, want)
 	}
 	return nil
 }

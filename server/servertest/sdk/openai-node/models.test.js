@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import OpenAI from 'openai';
 import { all, client, named, once } from './gateway.js';
+import { providers } from './providers.js';
 
 suite('models', () => {
   test('are listed', async () => {
@@ -9,7 +10,10 @@ suite('models', () => {
     const ids = models.map((m) => m.id);
     assert.ok(ids.includes('gpt-4o-mini') && ids.includes('o3-mini'));
     assert.equal(new Set(ids).size, ids.length);
-    assert.ok(models.every((m) => m.object === 'model' && m.created > 0 && m.owned_by === 'system'));
+    assert.ok(models.every((m) => m.object === 'model' && Number.isInteger(m.created) && typeof m.owned_by === 'string'));
+    assert.ok(providers.every((p) => ids.includes(p.model)), 'those of all providers are there');
+    const mini = models.find((m) => m.id === 'gpt-4o-mini');
+    assert.ok(mini.created > 0 && mini.owned_by === 'system');
   });
 
   test('are found by name', async () => {
