@@ -63,6 +63,15 @@ func TestResponsesBreakOff(t *testing.T) {
 					got := way.make(t.Context(), t, gw, w)
 					up.ClearScripts()
 					checkBreak(t, gw, w, f.want, got)
+					if !f.want.inBand { // then a whole one fails likewise
+						w.stream, w.id = false, way.name+"-whole"
+						by.enqueue(t, up, f.script)
+						got := way.make(t.Context(), t, gw, w)
+						up.ClearScripts()
+						if got.whole || got.failed == nil || got.status != f.want.status || way.name == "gRPC" && got.code != f.want.code || gw.Record(w.id).GetEntry().GetReason() != reason(f.want.reason) {
+							t.Errorf("%s: %d %v, %.500s", w.id, got.status, got.code, got.raw)
+						}
+					}
 					if after := way.make(t.Context(), t, gw, wish{id: way.name + "-after", model: by.model}); !after.whole {
 						t.Errorf("the next call: %d %s", after.status, after.raw)
 					}

@@ -10,10 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/providertest"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
+	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/servertest"
 )
 
@@ -143,6 +145,24 @@ func TestOnePlanOfResponsesAndEmbeddings(t *testing.T) {
 			}
 			if up.Calls() != calls {
 				t.Error("an explanation called the provider")
+			}
+		}
+	}
+}
+
+// Without FEATURE_STORAGE in the plan nothing is kept, and the response says so.
+func TestStorageIsASwitch(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]call.Step{"with": nil, "without": {without(policyv1.Feature_FEATURE_STORAGE)}} {
+		up := providertest.Start(t, providertest.Playing(providertest.ProfileVLLM))
+		by := responders[providertest.ProfileVLLM]
+		gw := servertest.Start(t, servertest.Steps(steps...), servertest.File(fmt.Sprintf("providers:\n  - {name: p, type: vllm, base_url: %q, api_key: %s, discover: false, models: [%q]}\n",
+			up.URL(), up.Key(), by.model)))
+		for _, stream := range []bool{false, true} {
+			got := respondREST(t.Context(), t, gw, wish{id: fmt.Sprint(stream), stream: stream, model: by.model})
+			kept := gw.Do(http.MethodGet, responsesPath+"/"+got.response.GetId(), "")
+			if want := steps == nil; !got.whole || got.response.GetStore() != want || (kept.Status == http.StatusOK) != want || !want && kept.Status != http.StatusNotFound {
+				t.Errorf("%s it, stream %t: %d %.300s, kept %d %.300s", name, stream, got.status, got.raw, kept.Status, kept.Body)
 			}
 		}
 	}
