@@ -81,8 +81,9 @@ func (r replay) start(t *testing.T) (*servertest.Gateway, *providertest.Upstream
 }
 
 // Recorded streams of responses pass the gateway as they are: their events are the
-// provider's, in its order, with all their members, but for ids, which are sealed, and
-// for what xAI leaves out.
+// provider's, in its order, with all their members, but for ids, which are sealed, for
+// what xAI leaves out, and for lists and objects that OpenAI writes even when they are
+// empty.
 func TestRecordedResponses(t *testing.T) {
 	t.Parallel()
 	for _, r := range replays(t) {
@@ -143,7 +144,7 @@ func compareTrees(path string, want, got any, ids map[string]string) string {
 			}
 		}
 		for name, value := range object {
-			if _, there := want[name]; !there && value != nil {
+			if _, there := want[name]; !there && value != nil && !slices.Contains([]string{"map[]", "[]"}, fmt.Sprint(value)) {
 				return fmt.Sprintf("%s.%s is %v, and was not there", path, name, value)
 			}
 		}
@@ -185,7 +186,7 @@ func TestRecordedResponsesCut(t *testing.T) {
 			n := len(r.recorded(t))
 			outcomes := map[string]int{}
 			step := 1 + n/25
-			for at := 0; at < n; at++ {
+			for at := range n {
 				if at%step != 0 && at < n-2 {
 					continue
 				}
