@@ -85,3 +85,17 @@ func TestKeeperSuite(t *testing.T) {
 	t.Parallel()
 	providertest.RunKeeper(t, tried("openai"))
 }
+
+// Every type passes what its provider's own profile asks of an adapter.
+func TestProfileSuite(t *testing.T) {
+	t.Parallel()
+	for _, name := range providertest.Profiles() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			factory := tried(name)
+			providertest.RunProfile(t, name, func(t testing.TB, base, key string, up *configv1.Upstream) providers.Chatter {
+				return factory(t, base, key, up).(providers.Chatter)
+			})
+		})
+	}
+}
