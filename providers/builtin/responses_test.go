@@ -27,9 +27,9 @@ import (
 var responseModels = map[string]string{"openai": "gpt-4o-mini", "azure": "gpt-4o-mini", "xai": "grok-3"}
 
 // responded is a call for a response of a model.
-func responded(t testing.TB, document, model string, rules ...modelsv1.ParameterRule) *providers.ResponseCall {
-	params := new(responsesv1.ResponseParams)
+func responded(t *testing.T, document, model string, rules ...modelsv1.ParameterRule) *providers.ResponseCall {
 	t.Helper()
+	params := new(responsesv1.ResponseParams)
 	if err := codec.DecodeResponseParams(document, params, wire.Limits{}); err != nil {
 		t.Fatal(err)
 	}

@@ -35,9 +35,9 @@ func patient() *configv1.Upstream {
 }
 
 // embedded is a call for vectors of a model.
-func embedded(t testing.TB, document, model string) *providers.EmbedCall {
-	params := new(embeddingsv1.EmbeddingParams)
+func embedded(t *testing.T, document, model string) *providers.EmbedCall {
 	t.Helper()
+	params := new(embeddingsv1.EmbeddingParams)
 	if err := codec.DecodeEmbeddingParams(document, params, wire.Limits{}); err != nil {
 		t.Fatal(err)
 	}
