@@ -50,7 +50,7 @@ func shorten(v float32) (shortest, bool) {
 		k++
 		s = d * powers[8-k]
 	}
-	half := math.Float64frombits(uint64(binary-24+1023)<<52) * powers[8-k] //nolint:gosec // positive
+	half := math.Float64frombits(uint64(binary-24+1023)<<52) * powers[8-k]
 	whole := uint32(s)
 	// The divisions are by constants, which makes them multiplications.
 	near, step := (whole+500)/1000*1000, 1000.0
@@ -88,7 +88,7 @@ func (n shortest) append(b []byte) []byte {
 		rest /= 100
 		text[i], text[i+1] = pairs[pair], pairs[pair+1]
 	}
-	text[0] = byte('0' + rest)
+	text[0] = byte('0' + rest) //nolint:gosec // one digit is left
 	last := len(text)
 	for text[last-1] == '0' {
 		last--
