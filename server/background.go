@@ -42,6 +42,7 @@ func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) err
 		MaxWorkers: int(s.params.Config.Message.GetObjects().GetMaxBackground()),
 		Grace:      s.params.Config.Message.GetServer().GetDrainTimeout().AsDuration(),
 		Log:        s.params.Log,
+		Pace:       pace(s.params.Hurry),
 	})
 	if err != nil {
 		return err
@@ -56,6 +57,14 @@ func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) err
 		}),
 		s.jobs.Every(expireEach, "expire-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
 	)
+}
+
+// pace is how often jobs are looked at.
+func pace(hurry bool) jobs.Pace {
+	if !hurry {
+		return jobs.Pace{}
+	}
+	return jobs.Pace{Poll: 50 * time.Millisecond, Beat: 200 * time.Millisecond, Stale: 2 * time.Second, Retry: 50 * time.Millisecond}
 }
 
 // expire deletes what has expired.

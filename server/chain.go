@@ -94,7 +94,7 @@ func checkMembers(params params) error {
 		folded := strings.ToLower(strings.ToUpper(name))
 		switch {
 		case kinds[name] != "" && fields.ByName(protoreflect.Name(name)) != nil:
-			if value, _ := wire.Member(params.GetExtraJson(), name); value != "null" || needed[name] {
+			if value, _ := wire.Member(params.GetExtraJson(), name); !vacant(value, kinds[name]) || needed[name] {
 				err = wrongMember(name, fmt.Sprintf("`%s` must be %s", name, kinds[name]))
 			}
 		case folded != name && fields.ByName(protoreflect.Name(folded)) != nil:
@@ -103,6 +103,20 @@ func checkMembers(params params) error {
 		return 0
 	})
 	return err
+}
+
+// vacant says that a member says nothing: null, or an empty one of its kind.
+func vacant(value, kind string) bool {
+	switch {
+	case value == "null":
+		return true
+	case strings.Contains(kind, "an object") && strings.HasPrefix(value, "{"):
+		return strings.TrimSpace(value[1:len(value)-1]) == ""
+	case strings.Contains(kind, "an array") && strings.HasPrefix(value, "["):
+		return strings.TrimSpace(value[1:len(value)-1]) == ""
+	default:
+		return false
+	}
 }
 
 // needed are the members that may not even be null.

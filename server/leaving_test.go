@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,7 +19,9 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	embeddingsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/embeddings/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/providertest"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/servertest"
@@ -37,6 +40,8 @@ const (
 type upstreamRPC struct {
 	// path and body are its REST request.
 	path, body string
+	// endpoint is the one of the provider. Empty: that of chat completions.
+	endpoint string
 	// invoke calls it over gRPC, and tells each piece of the reply.
 	invoke func(context.Context, *grpc.ClientConn, func()) error
 	// moments are when its clients leave.
@@ -55,6 +60,7 @@ type moment struct {
 // upstreamRPCs has a row for every RPC that reaches a provider.
 func upstreamRPCs() map[string]upstreamRPC {
 	messages := `[{"role":"user","content":"Hello"}]`
+	response := &responsesv1.ResponseParams{Model: new(model), Input: new("Hello")}
 	params := &chatv1.ChatCompletionParams{Model: model, MessagesJson: messages}
 	unary := []moment{
 		{name: "before the reply", script: "hang,times=1"},
@@ -82,6 +88,41 @@ func upstreamRPCs() map[string]upstreamRPC {
 						piece()
 					}
 				}
+				return err
+			},
+		},
+		"signalbox.responses.v1.ResponsesService/CreateResponse": {
+			path: responsesPath, body: wish{}.document(), endpoint: providertest.EndpointResponses, moments: unary,
+			invoke: func(ctx context.Context, conn *grpc.ClientConn, _ func()) error {
+				_, err := responsesv1.NewResponsesServiceClient(conn).CreateResponse(ctx, &responsesv1.CreateResponseRequest{Params: response})
+				return err
+			},
+		},
+		"signalbox.responses.v1.ResponsesService/StreamResponse": {
+			path: responsesPath, body: wish{stream: true}.document(), endpoint: providertest.EndpointResponses, moments: stream,
+			invoke: func(ctx context.Context, conn *grpc.ClientConn, piece func()) error {
+				stream, err := responsesv1.NewResponsesServiceClient(conn).StreamResponse(ctx, &responsesv1.StreamResponseRequest{Params: response})
+				for err == nil {
+					if _, err = stream.Recv(); err == nil {
+						piece()
+					}
+				}
+				return err
+			},
+		},
+		"signalbox.responses.v1.ResponsesService/CompactResponse": {
+			path: responsesPath + "/compact", body: wish{}.document(), endpoint: providertest.EndpointCompact, moments: unary,
+			invoke: func(ctx context.Context, conn *grpc.ClientConn, _ func()) error {
+				_, err := responsesv1.NewResponsesServiceClient(conn).CompactResponse(ctx, &responsesv1.CompactResponseRequest{Params: response})
+				return err
+			},
+		},
+		"signalbox.embeddings.v1.EmbeddingsService/CreateEmbeddings": {
+			path: embeddingsPath, body: `{"model":"text-embedding-3-small","input":"Hello"}`, endpoint: providertest.EndpointEmbeddings, moments: unary,
+			invoke: func(ctx context.Context, conn *grpc.ClientConn, _ func()) error {
+				_, err := embeddingsv1.NewEmbeddingsServiceClient(conn).CreateEmbeddings(ctx, &embeddingsv1.CreateEmbeddingsRequest{
+					Params: &embeddingsv1.EmbeddingParams{Model: "text-embedding-3-small", Input: new("Hello")},
+				})
 				return err
 			},
 		},
@@ -173,7 +214,7 @@ func TestLeavingClientCancelsTheProvider(t *testing.T) {
 				}
 				gw := servertest.Start(t, options...)
 				for _, moment := range rpc.moments {
-					l := leaving{gw: gw, up: up, moment: moment, call: func(ctx context.Context, id string, piece func()) error {
+					l := leaving{gw: gw, up: up, moment: moment, endpoint: rpc.endpoint, call: func(ctx context.Context, id string, piece func()) error {
 						return wire.call(ctx, gw, rpc, id, piece)
 					}}
 					l.run(t)
@@ -240,7 +281,9 @@ type leaving struct {
 	gw     *servertest.Gateway
 	up     *providertest.Upstream
 	moment moment
-	call   func(ctx context.Context, id string, piece func()) error
+	// endpoint is the provider's. Empty: that of chat completions.
+	endpoint string
+	call     func(ctx context.Context, id string, piece func()) error
 	// times is how many clients leave. 0: leavings.
 	times int
 	// before, if set, is called before each call.
@@ -269,7 +312,7 @@ func (l leaving) run(t *testing.T) {
 // once lets one client leave, and returns how long the provider did not know.
 func (l leaving) once(t *testing.T, id string) time.Duration {
 	t.Helper()
-	l.up.EnqueueText(t, l.moment.script)
+	l.up.EnqueueTextAt(t, cmp.Or(l.endpoint, providertest.EndpointChat), l.moment.script)
 	if l.before != nil {
 		l.before()
 	}

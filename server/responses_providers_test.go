@@ -34,14 +34,14 @@ var responders = map[string]responder{
 	providertest.ProfileCompatible: {model: "local-model", thinker: "local-thinking"},
 }
 
-// before is a gateway before one provider, named p.
-func before(t *testing.T, profile string, options ...servertest.Option) (*servertest.Gateway, *providertest.Upstream) {
+// before is a gateway before one provider, named p, with more of a configuration.
+func before(t *testing.T, profile string, more ...string) (*servertest.Gateway, *providertest.Upstream) {
 	t.Helper()
 	up := providertest.Start(t, providertest.Playing(profile))
 	by := responders[profile]
-	file := servertest.File(fmt.Sprintf("upstream: {max_attempts: 1, breaker_failure_percent: 100}\nproviders:\n  - {name: p, type: %s, base_url: %q, api_key: %s, discover: false, models: [%q, %q]}\n",
-		profile, up.URL(), up.Key(), by.model, by.thinker))
-	return servertest.Start(t, append(options, file)...), up
+	text := fmt.Sprintf("upstream: {max_attempts: 1, breaker_failure_percent: 100}\nproviders:\n  - {name: p, type: %s, base_url: %q, api_key: %s, discover: false, models: [%q, %q]}\n",
+		profile, up.URL(), up.Key(), by.model, by.thinker)
+	return servertest.Start(t, servertest.File(text+strings.Join(more, ""))), up
 }
 
 // enqueue has the provider play a script for the next response.

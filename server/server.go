@@ -48,8 +48,8 @@ import (
 	"github.com/signalbox-ai/signalbox/server/telemetry"
 )
 
-// Params is what a server is made from. Extra and Spoil may be
-// zero; all else is required.
+// Params is what a server is made from. Extra, Spoil and Hurry may be zero; all else is
+// required.
 type Params struct {
 	// Config is the configuration.
 	Config *config.Config
@@ -63,6 +63,9 @@ type Params struct {
 	Extra []call.Step
 	// Spoil is buffers.Pool.Spoil. Tests set it.
 	Spoil bool
+	// Hurry has work in the background begin, and begin anew, within a second or two.
+	// Tests set it.
+	Hurry bool
 }
 
 // Server is an assembled gateway. Run serves; Close, after it, lets everything go.

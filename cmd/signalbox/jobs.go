@@ -60,7 +60,7 @@ func serve(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil, Spoil: false})
+	s, err := server.New(ctx, server.Params{Config: cfg, Types: builtin.Types, Log: log, Version: version, Extra: nil, Spoil: false, Hurry: false})
 	if err != nil {
 		return err
 	}

@@ -88,13 +88,13 @@ func TestAbilitiesAreServed(t *testing.T) {
 			up := providertest.Start(t, providertest.Playing(profile))
 			p := tried(profile)(t, up.URL(), up.Key(), patient())
 			if _, ok := p.(providers.Embedder); ok {
-				list, err := p.(providers.Embedder).Embed(t.Context(), embedded(`{"input":["a","b"]}`, vectorModels[profile]))
+				list, err := p.(providers.Embedder).Embed(t.Context(), embedded(t, `{"input":["a","b"]}`, vectorModels[profile]))
 				if err != nil || len(list.GetData()) != 2 || len(list.GetData()[1].GetVector()) == 0 {
 					t.Errorf("vectors: %v, %v", list, err)
 				}
 			}
 			if _, ok := p.(providers.Responder); ok {
-				r, err := p.(providers.Responder).CreateResponse(t.Context(), responded(`{"input":"Hello."}`, responseModels[profile]))
+				r, err := p.(providers.Responder).CreateResponse(t.Context(), responded(t, `{"input":"Hello."}`, responseModels[profile]))
 				if err != nil || r.GetStatus() != "completed" {
 					t.Errorf("a response: %v, %v", r, err)
 				}

@@ -371,13 +371,17 @@ func TestUsageForUsAlone(t *testing.T) {
 		t.Errorf("%s, %v", inShort(t, chunks), err)
 	}
 	for kind, body := range map[string]string{
-		"xai":  data(chunk(`"content":"h"`), stop, `{"id":"a","choices":[],"usage":`+usage+`}`, done),
+		"xai": data(chunk(`"content":"h"`), stop, `{"id":"a","choices":[],"usage":`+usage+`}`, done),
+		"openrouter": data(
+			chunk(`"content":"h"`), strings.TrimSuffix(stop, "}")+`,"provider":"OpenAI"}`,
+			`{"id":"a","provider":"OpenAI","choices":[],"usage":`+usage+`}`, done,
+		),
 		"groq": data(chunk(`"content":"h"`), strings.TrimSuffix(stop, "}")+`,"usage":`+usage+`}`, done),
 	} {
 		p := instance(t, typeOf(t, kind), &configv1.Provider{BaseUrl: answering(t, "text/event-stream", body)})
 		c := asked(false)
 		chunks, err := streamed(t.Context(), p, c)
-		if got := inShort(t, chunks); err != nil || got != `{"role":"assistant","content":"h"} {}stop` {
+		if got := inShort(t, chunks); err != nil || strings.TrimSuffix(got, "[provider]") != `{"role":"assistant","content":"h"} {}stop` {
 			t.Errorf("%s: %s, %v", kind, got, err)
 		}
 		if c.Exchange.UsageJSON != usage || c.Exchange.Usage.GetCompletionTokens() != 6 {

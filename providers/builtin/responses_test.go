@@ -27,10 +27,11 @@ import (
 var responseModels = map[string]string{"openai": "gpt-4o-mini", "azure": "gpt-4o-mini", "xai": "grok-3"}
 
 // responded is a call for a response of a model.
-func responded(document, model string, rules ...modelsv1.ParameterRule) *providers.ResponseCall {
+func responded(t testing.TB, document, model string, rules ...modelsv1.ParameterRule) *providers.ResponseCall {
 	params := new(responsesv1.ResponseParams)
+	t.Helper()
 	if err := codec.DecodeResponseParams(document, params, wire.Limits{}); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return &providers.ResponseCall{
 		Params: params, Target: &planv1.Target{Model: model, ParameterRules: rules}, Patch: true, Meter: true, RequestID: "call-1",
@@ -88,7 +89,7 @@ func TestResponseRequests(t *testing.T) {
 					t.Parallel()
 					up := listen(t)
 					p := tried(name)(t, up.url, "key-1", patient()).(providers.Responder)
-					c := responded(`{"model":"theirs",`+test.given+`}`, "m1", test.rules...)
+					c := responded(t, `{"model":"theirs",`+test.given+`}`, "m1", test.rules...)
 					before := proto.Clone(c.Params)
 					if got := lostOf(p.(providers.Provider), c.Params, c.Target); got != test.lost {
 						t.Errorf("lost %q, want %q", got, test.lost)
@@ -122,7 +123,7 @@ func TestRefusedResponses(t *testing.T) {
 		for name := range strings.FieldsSeq(test.types) {
 			up := listen(t)
 			p := tried(name)(t, up.url, "key-1", patient()).(providers.Responder)
-			c := responded(`{"model":"m","input":"hi",`+test.given+`}`, "m1")
+			c := responded(t, `{"model":"m","input":"hi",`+test.given+`}`, "m1")
 			for _, ask := range []func() error{
 				func() error { _, err := p.CreateResponse(t.Context(), c); return err },
 				func() error { _, err := p.StreamResponse(t.Context(), c); return err },
@@ -151,7 +152,7 @@ func TestResponses(t *testing.T) {
 			up := providertest.Start(t, providertest.Playing(kind))
 			p := tried(kind, native(true))(t, up.URL(), up.Key(), patient()).(providers.Responder)
 			const document = `{"input":"Hello.","reasoning":{"summary":"auto"}}`
-			c := responded(document, model)
+			c := responded(t, document, model)
 			whole, err := p.CreateResponse(t.Context(), c)
 			if err != nil || whole.GetStatus() != "completed" || textOf(whole) == "" {
 				t.Fatalf("%v, %v", whole, err)
@@ -159,7 +160,7 @@ func TestResponses(t *testing.T) {
 			if !strings.Contains(c.Exchange.UsageJSON, `"output_tokens"`) {
 				t.Errorf("the usage is %s", c.Exchange.UsageJSON)
 			}
-			c = responded(document, model)
+			c = responded(t, document, model)
 			events, err := eventsOf(t.Context(), p, c)
 			if err != nil || len(events) < 8 {
 				t.Fatalf("%v, %v", events, err)
@@ -271,7 +272,7 @@ func terminated(documents []string) []string {
 func play(t *testing.T, kind, body string) ([]*responsesv1.StreamEvent, error) {
 	t.Helper()
 	p := tried(kind)(t, answering(t, "text/event-stream", body), "key-1", patient())
-	return eventsOf(t.Context(), p.(providers.Responder), responded(`{"input":"hi"}`, "m1"))
+	return eventsOf(t.Context(), p.(providers.Responder), responded(t, `{"input":"hi"}`, "m1"))
 }
 
 // compareEvents sees that all that was recorded is there, in order, and returns how many
@@ -368,7 +369,7 @@ func TestNativeResponsesOfAnyServer(t *testing.T) {
 	t.Parallel()
 	up := listen(t)
 	p := tried("openai_compatible", native(true), func(c *configv1.Provider) { c.BaseUrl += "/base" })(t, up.url, "key-1", patient())
-	_, err := p.(providers.Responder).CreateResponse(t.Context(), responded(`{"input":"hi","top_k":4}`, "m1"))
+	_, err := p.(providers.Responder).CreateResponse(t.Context(), responded(t, `{"input":"hi","top_k":4}`, "m1"))
 	if body := up.take(); err == nil && body == "" || body != `{"model":"m1","input":"hi","top_k":4}` {
 		t.Errorf("%v, sent %s", err, body)
 	}

@@ -35,10 +35,11 @@ func patient() *configv1.Upstream {
 }
 
 // embedded is a call for vectors of a model.
-func embedded(document, model string) *providers.EmbedCall {
+func embedded(t testing.TB, document, model string) *providers.EmbedCall {
 	params := new(embeddingsv1.EmbeddingParams)
+	t.Helper()
 	if err := codec.DecodeEmbeddingParams(document, params, wire.Limits{}); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return &providers.EmbedCall{
 		Params: params, Target: &planv1.Target{Model: model}, Patch: true, Meter: true, RequestID: "call-1",
@@ -84,7 +85,7 @@ func TestEmbeddingRequests(t *testing.T) {
 				t.Parallel()
 				up := listen(t)
 				p := tried(name)(t, up.url, "key-1", patient())
-				c := embedded(`{"model":"theirs",`+test.given+`}`, "m1")
+				c := embedded(t, `{"model":"theirs",`+test.given+`}`, "m1")
 				before := proto.Clone(c.Params)
 				if got := lostOf(p, c.Params, c.Target); got != test.lost {
 					t.Errorf("lost %q, want %q", got, test.lost)
@@ -112,7 +113,7 @@ func TestTokenIDsAreRefused(t *testing.T) {
 	for _, name := range []string{"ollama", "mistral"} {
 		for _, document := range []string{`{"input":[1,2]}`, `{"input":[[1],[2]]}`, `{"input":["a",[1]]}`} {
 			for _, typed := range []bool{false, true} {
-				c := embedded(document, "m1")
+				c := embedded(t, document, "m1")
 				if typed && codec.ExpandEmbeddingParams(c.Params, wire.Limits{}) != nil {
 					continue // no client can send it so
 				}
@@ -141,7 +142,7 @@ func TestVectors(t *testing.T) {
 			t.Run(kind+" "+document, func(t *testing.T) {
 				t.Parallel()
 				up := providertest.Start(t, providertest.Playing(kind))
-				c := embedded(document, model)
+				c := embedded(t, document, model)
 				list, err := tried(kind)(t, up.URL(), up.Key(), patient()).(providers.Embedder).Embed(t.Context(), c)
 				if err != nil || len(list.GetData()) != len(texts) {
 					t.Fatalf("%v, %v", list, err)

@@ -57,6 +57,6 @@ func (o *Provider) mend(m *chatv1.ChatCompletion, c *providers.ChatCall) {
 
 // usageOf is the text of the usage in a reply or chunk that was decoded.
 func usageOf(text string) string {
-	usage, _ := wire.Member(text, "usage")
+	usage, _ := wire.LastMember(text, "usage")
 	return strings.Clone(usage) // without the reply around it
 }

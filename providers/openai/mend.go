@@ -21,6 +21,7 @@ type mender struct {
 	created int64
 	model   string
 	held    string // members of chunks without choices, which are sent with the next
+	told    string // members of the last chunk with a choice
 	usage   *chatv1.CompletionUsage
 	choices map[int32]*mending
 }
@@ -73,13 +74,17 @@ func (m *mender) settle(c *chatv1.ChatCompletionChunk) {
 	}
 	c.Id, c.Created, c.Model = m.id, m.created, m.model
 	c.ExtraJson, m.held = joined(c.GetExtraJson(), m.held), ""
+	if len(c.GetChoices()) > 0 {
+		m.told = c.GetExtraJson()
+	}
 }
 
-// hold keeps the members of a chunk that is not sent, as far as they say anything.
+// hold keeps the members of a chunk that is not sent, as far as they say anything that
+// the chunk before did not.
 func (m *mender) hold(c *chatv1.ChatCompletionChunk) {
 	telling := ""
 	for p := range wire.Members(c.GetExtraJson()) {
-		if p.Value != null {
+		if said, _ := wire.Member(m.told, p.Key); p.Value != null && p.Value != said {
 			telling = wire.AddMember(telling, p.Key, p.Value)
 		}
 	}

@@ -68,7 +68,7 @@ func (s *streamer) open(i int, c *spoken) {
 		d = obj("content", nil, "refusal", nil, "function_call", obj("name", c.legacy.name, "arguments", ""))
 	case len(c.calls) > 0 && s.v.wordless != wordlessEmpty && !s.v.callEnds:
 		d = obj("content", nil, "refusal", nil)
-		if len(c.calls) == 1 && !s.v.wholeCall {
+		if s.early(c) {
 			d.put("tool_calls", list(s.opening(0, c.calls[0])))
 		}
 	case wantsAudio(s.a):
@@ -123,7 +123,7 @@ func (s *streamer) calls(i int, c *spoken) {
 			s.say(i, c, obj("tool_calls", list(call.node(k).laid(s.v.piece))), nil, moment{})
 			continue
 		}
-		if len(c.calls) > 1 || s.v.wordless == wordlessEmpty || s.v.lateRole {
+		if !s.early(c) || s.v.wordless == wordlessEmpty || s.v.lateRole {
 			s.say(i, c, obj("tool_calls", list(s.opening(k, call))), nil, moment{})
 		}
 		for _, p := range pieces(call.arguments, 6) {
@@ -134,6 +134,11 @@ func (s *streamer) calls(i int, c *spoken) {
 			s.say(i, c, obj("tool_calls", list(t)), nil, moment{})
 		}
 	}
+}
+
+// early says that a choice opens with its call: it is one, and nothing is thought before.
+func (s *streamer) early(c *spoken) bool {
+	return len(c.calls) == 1 && len(c.reasoning) == 0 && !s.v.wholeCall
 }
 
 // opening is the first piece of a call: all but its arguments.

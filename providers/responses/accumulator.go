@@ -30,7 +30,7 @@ func NewAccumulator(limit int64) *Accumulator { return &Accumulator{limit: limit
 func (a *Accumulator) Add(event *responsesv1.StreamEvent) {
 	a.next = event.GetSequenceNumber() + 1
 	if a.limit > 0 {
-		if a.size += int64(proto.Size(event)); a.size > a.limit {
+		if a.size += sizeOf(event); a.size > a.limit {
 			a.response, a.items = nil, nil
 			a.ended = a.ended || ends(event)
 			return
@@ -59,6 +59,14 @@ func (a *Accumulator) Add(event *responsesv1.StreamEvent) {
 	case *responsesv1.StreamEvent_Annotation:
 		a.item(arm.Annotation.GetOutputIndex()).cite(arm.Annotation)
 	}
+}
+
+// sizeOf is how large an event is, or what is kept of one of many.
+func sizeOf(event *responsesv1.StreamEvent) int64 {
+	if delta := event.GetDelta(); delta != nil {
+		return int64(len(delta.GetDelta()))
+	}
+	return int64(proto.Size(event))
 }
 
 // ends says whether an event is a stream's last.

@@ -125,9 +125,10 @@ func (b *errorBody) readInner(m members) {
 
 // parseInside finds an error in a reply of 200 or in an event of a stream: a member
 // `error` that says something, or an object that calls itself an error. Of each
-// chunk of a good stream only the first line runs.
+// chunk of a good stream only the first line runs, and of a response, which has such a
+// member that is null.
 func parseInside(text []byte) (errorBody, bool) {
-	if !bytes.Contains(text, []byte(`"error"`)) {
+	if !mentionsError(text) {
 		return errorBody{}, false
 	}
 	outer, ok := object(text)
@@ -142,6 +143,22 @@ func parseInside(text []byte) (errorBody, bool) {
 	b := parseErrorBody(text)
 	b.status = b.guessStatus()
 	return b, true
+}
+
+// mentionsError says whether "error" stands in a text as anything but the name of a
+// null.
+func mentionsError(text []byte) bool {
+	for {
+		_, rest, found := bytes.Cut(text, []byte(`"error"`))
+		if !found {
+			return false
+		}
+		text = bytes.TrimLeft(rest, " \t\r\n")
+		value, named := bytes.CutPrefix(text, []byte(":"))
+		if !named || !bytes.HasPrefix(bytes.TrimLeft(value, " \t\r\n"), []byte("null")) {
+			return true
+		}
+	}
 }
 
 // object reads an object, or the first one of an array.

@@ -47,3 +47,15 @@ func FuzzErrorBody(f *testing.F) {
 		}
 	})
 }
+
+func TestMentionsOfErrors(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`{}`: false, `{"error":null}`: false, `{"a":1,"error" :` + "\n" + `null,"b":{"error": null}}`: false, `{"delta":"\"error\""}`: false,
+		`{"error":{}}`: true, `{"error":null,"x":{"error":"e"}}`: true, `{"type":"error"}`: true, `{"error":`: true, `"error"`: true,
+	} {
+		if got := mentionsError([]byte(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

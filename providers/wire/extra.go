@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // member is one member of an `extra_json`.
 type member struct {
 	key   string
@@ -98,6 +100,32 @@ func Member(extra, key string) (value string, ok bool) {
 		}
 		i = end
 	}
+}
+
+// LastMember is Member where the member is likely the last one of a large object, the
+// text of valid JSON. key needs no escapes.
+func LastMember(object, key string) (value string, ok bool) {
+	name := `"` + key + `"`
+	// Unless a backslash stands before it, the first quote begins a string; if only the
+	// object's end follows its value, the string is a name in this very object.
+	at := strings.LastIndex(object, name)
+	if at < 1 || object[at-1] == '\\' {
+		return Member(object, key)
+	}
+	colon := skipSpace(object, at+len(name))
+	if colon >= len(object) || object[colon] != ':' {
+		return Member(object, key)
+	}
+	begin := skipSpace(object, colon+1)
+	end, kind := skip(object, begin, 0, maxDepth)
+	if kind != 0 {
+		return Member(object, key)
+	}
+	last := skipSpace(object, end)
+	if last >= len(object) || object[last] != '}' || skipSpace(object, last+1) < len(object) {
+		return Member(object, key)
+	}
+	return object[begin:end], true
 }
 
 // AddMember returns an `extra_json` with one more member. value is JSON text; the

@@ -189,7 +189,7 @@ func AppendFloats(b []byte, v []float32, mode Mode) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendNumber(b, float64(x), 32)
+		b = appendFloat(b, x)
 	}
 	return append(b, ']')
 }

@@ -38,3 +38,19 @@ func TestMembersAndElements(t *testing.T) {
 		}
 	}
 }
+
+// TestLastMember holds that looking from the end finds what looking from the beginning
+// does.
+func TestLastMember(t *testing.T) {
+	t.Parallel()
+	for _, object := range []string{
+		`{}`, `{"a":1}`, `{"usage":{"a":1}}`, `{"x":[1,2],"usage" : {"a":"}"} } `, `{"usage":1,"x":2}`, `{"usage":null}`,
+		`{"x":{"usage":1}}`, `{"usage":0,"x":{"usage":1}}`, `{"x":"usage"}`, `{"x":"\"usage\":1}"}`, `{"x\"usage":1}`, `{"\\\"usage":1}`,
+		`{"usage":{"usage":1}}`, `{"x":["usage"]}`, `{"usage":"usage"}`, `{"us\u0061ge":1}`, `{"usage":{"a":1},"x":"\"usage"}`,
+	} {
+		want, have := wire.Member(object, "usage")
+		if got, ok := wire.LastMember(object, "usage"); got != want || ok != have {
+			t.Errorf("%s: %q %v, not %q %v", object, got, ok, want, have)
+		}
+	}
+}

@@ -33,8 +33,8 @@ type Params struct {
 	Log *slog.Logger
 	// Metrics takes counts. Nil: none.
 	Metrics Metrics
-	// Encode appends a *chatv1.ChatCompletionParams as a client would send it, or a
-	// *chatv1.ChatCompletion as it is answered, as JSON.
+	// Encode appends the parameters of a request as a client would send them, or the
+	// body of a reply as it is answered, as JSON.
 	Encode func([]byte, proto.Message) ([]byte, error)
 }
 

@@ -5,11 +5,14 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
+	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/server/call"
 )
 
@@ -29,8 +32,12 @@ type body struct {
 	request   string
 	response  string
 	truncated bool
-	// chat assembles a streamed reply.
-	chat *Chat
+	// assemble is the whole of a streamed reply as far as it came. Nil: it was none. Its
+	// result is nil where the pieces were too large.
+	assemble func() proto.Message
+	// chat and events assemble it.
+	chat   *Chat
+	events *responses.Accumulator
 }
 
 func newKeeper(params Params) keeper {
@@ -47,11 +54,6 @@ func allowed(c *call.Call) bool {
 	return c.Policy.GetAudit() == policyv1.AuditLevel_AUDIT_LEVEL_BODIES
 }
 
-// chatRequest is a request for a chat completion.
-type chatRequest interface {
-	GetParams() *chatv1.ChatCompletionParams
-}
-
 // request keeps the client's request as it came, before any step changes it.
 func (k keeper) request(_ context.Context, c *call.Call, message proto.Message) error {
 	if !allowed(c) {
@@ -59,10 +61,36 @@ func (k keeper) request(_ context.Context, c *call.Call, message proto.Message) 
 	}
 	kept := &body{}
 	k.under.Store(c, kept)
-	if request, ok := message.(chatRequest); ok && request.GetParams() != nil {
-		kept.request = k.text(kept, request.GetParams())
+	if params := paramsOf(message); params != nil {
+		kept.request = k.text(kept, params)
 	}
 	return nil
+}
+
+// paramsOf is the body of a request. Nil: it has none.
+func paramsOf(message proto.Message) proto.Message {
+	m := message.ProtoReflect()
+	params := m.Descriptor().Fields().ByName("params")
+	if params == nil || !m.Has(params) {
+		return nil
+	}
+	return m.Get(params).Message().Interface()
+}
+
+// bodyOf is the body of a reply: what stands beside the facts of the call, or the reply
+// itself where it has none of them. Nil: it has no body.
+func bodyOf(message proto.Message) (body proto.Message) {
+	m := message.ProtoReflect()
+	if m.Descriptor().Fields().ByName("info") == nil {
+		return message
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Name() != "info" && field.Message() != nil && !field.IsList() && !field.IsMap() {
+			body = value.Message().Interface()
+		}
+		return body == nil
+	})
+	return body
 }
 
 // reply keeps what the client gets.
@@ -72,19 +100,37 @@ func (k keeper) reply(_ context.Context, c *call.Call, message proto.Message) er
 		return nil
 	}
 	kept, _ := found.(*body)
-	switch reply := message.(type) {
-	case *chatv1.CreateChatCompletionResponse:
-		kept.response = k.text(kept, reply.GetCompletion())
-	case *chatv1.StreamChatCompletionResponse:
-		if reply.GetChunk() == nil {
-			return nil
-		}
+	limit := k.config.GetMaxBodyBytes()
+	switch body := bodyOf(message).(type) {
+	case nil:
+	case *chatv1.ChatCompletionChunk:
 		if kept.chat == nil {
-			kept.chat = NewChat(k.config.GetMaxBodyBytes())
+			kept.chat = NewChat(limit)
+			kept.assemble = func() proto.Message { return orNil(kept.chat.Completion()) }
 		}
-		kept.chat.Add(reply.GetChunk())
+		kept.chat.Add(body)
+	case *responsesv1.StreamEvent:
+		if kept.events == nil {
+			kept.events = responses.NewAccumulator(limit)
+			kept.assemble = func() proto.Message { return orNil(kept.events.Response()) }
+		}
+		kept.events.Add(body)
+	default:
+		kept.response = k.text(kept, body)
 	}
 	return nil
+}
+
+// orNil is a message, or nil without a type.
+func orNil[M interface {
+	proto.Message
+	comparable
+}](message M) proto.Message {
+	var none M
+	if message == none {
+		return nil
+	}
+	return message
 }
 
 // text is a message as redacted JSON text. One that is too long is left out.
@@ -131,13 +177,12 @@ func (k keeper) finish(c *call.Call) *auditv1.AuditBodies {
 
 // assemble makes the whole reply of a stream.
 func (k keeper) assemble(kept *body) {
-	if kept.chat == nil {
+	if kept.assemble == nil {
 		return
 	}
-	completion := kept.chat.Completion()
-	if completion == nil {
+	if whole := kept.assemble(); whole != nil {
+		kept.response = k.text(kept, whole)
+	} else {
 		kept.truncated = true
-		return
 	}
-	kept.response = k.text(kept, completion)
 }

@@ -10,6 +10,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -41,7 +42,25 @@ type Params struct {
 	Grace time.Duration
 	// Log takes what happens beside the calls.
 	Log *slog.Logger
+	// Pace is how often things are looked at. Zero: as it is said above. Tests are in a
+	// hurry.
+	Pace Pace
 }
+
+// Pace is how often things are looked at. All members are set, or none.
+type Pace struct {
+	// Poll is how often jobs are looked for that nobody told of.
+	Poll time.Duration
+	// Beat is how often running jobs are spoken for, and those of the dead looked for.
+	Beat time.Duration
+	// Stale is how long nobody must have spoken for a job until it is free.
+	Stale time.Duration
+	// Retry is how long the first try after a failure waits.
+	Retry time.Duration
+}
+
+// usual is the pace of gateways.
+var usual = Pace{Poll: 5 * time.Second, Beat: 5 * time.Second, Stale: 20 * time.Second, Retry: 2 * time.Second}
 
 // Args says what a job is about. They are kept as JSON: the names of objects, no
 // content and no secrets.
@@ -65,7 +84,7 @@ type Jobs struct {
 	client  client
 	rows    riverdriver.Executor
 	migrate func(context.Context) error
-	pace    pace
+	pace    Pace
 
 	stopping atomic.Bool
 	// ready says that the tables are there, started that the client does jobs. turn is
@@ -79,23 +98,11 @@ type Jobs struct {
 	upkeep  map[string]func(context.Context) error
 }
 
-// pace is how often things are looked at.
-type pace struct {
-	poll  time.Duration // for jobs that nobody told of
-	beat  time.Duration // running jobs are spoken for, and those of the dead looked for
-	stale time.Duration // a job that nobody spoke for is free
-	retry time.Duration // the first try after a failure
-}
-
 // New returns an engine whose jobs nobody handles yet. Where SQLite keeps the jobs it
 // makes their tables.
 func New(ctx context.Context, params Params) (*Jobs, error) {
-	return newJobs(ctx, params, pace{poll: 5 * time.Second, beat: 5 * time.Second, stale: 20 * time.Second, retry: 2 * time.Second})
-}
-
-func newJobs(ctx context.Context, params Params, pace pace) (*Jobs, error) {
 	j := &Jobs{
-		grace: params.Grace, log: params.Log, workers: river.NewWorkers(), pace: pace, turn: make(chan struct{}, 1),
+		grace: params.Grace, log: params.Log, workers: river.NewWorkers(), pace: cmp.Or(params.Pace, usual), turn: make(chan struct{}, 1),
 		running: map[int64]struct{}{}, upkeep: map[string]func(context.Context) error{},
 	}
 	if err := j.connect(params); err != nil {

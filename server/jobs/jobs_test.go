@@ -76,9 +76,10 @@ func (p place) make(ctx context.Context, workers int, grace time.Duration) (*Job
 	if err != nil {
 		return nil, nil, err
 	}
-	j, err := newJobs(ctx, Params{
+	j, err := New(ctx, Params{
 		SQLite: handle.SQLite, Postgres: handle.Postgres, MaxWorkers: workers, Grace: grace, Log: slog.New(slog.DiscardHandler),
-	}, pace{poll: 20 * time.Millisecond, beat: 100 * time.Millisecond, stale: cmp.Or(p.stale, time.Minute), retry: time.Millisecond})
+		Pace: Pace{Poll: 20 * time.Millisecond, Beat: 100 * time.Millisecond, Stale: cmp.Or(p.stale, time.Minute), Retry: time.Millisecond},
+	})
 	return j, handle.Close, err
 }
 

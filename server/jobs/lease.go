@@ -46,7 +46,7 @@ func (j *Jobs) speakFor(ctx context.Context, rows riverdriver.Executor, id int64
 
 // keep speaks for the jobs that run here, and frees those of the dead, until ctx ends.
 func (j *Jobs) keep(ctx context.Context) {
-	tick := time.NewTicker(j.pace.beat)
+	tick := time.NewTicker(j.pace.Beat)
 	defer tick.Stop()
 	failed := false
 	for {
@@ -74,7 +74,7 @@ func (j *Jobs) beat(ctx context.Context) (err error) {
 	if len(ids) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, j.pace.beat)
+	ctx, cancel := context.WithTimeout(ctx, j.pace.Beat)
 	defer cancel()
 	tx, err := j.rows.Begin(ctx)
 	if err != nil {
@@ -93,9 +93,9 @@ const maxFreed = 100
 
 // free lets jobs that nobody speaks for be done by somebody else.
 func (j *Jobs) free(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, j.pace.beat)
+	ctx, cancel := context.WithTimeout(ctx, j.pace.Beat)
 	defer cancel()
-	horizon := time.Now().UTC().Add(-j.pace.stale)
+	horizon := time.Now().UTC().Add(-j.pace.Stale)
 	dead, err := j.rows.JobGetStuck(ctx, &riverdriver.JobGetStuckParams{Max: maxFreed, StuckHorizon: horizon})
 	if err != nil {
 		return fmt.Errorf("look for dead jobs: %w", err)

@@ -38,11 +38,11 @@ func (j *Jobs) connect(params Params) error {
 		Logger:              slog.New(quiet{params.Log.Handler()}),
 		Workers:             j.workers,
 		Queues:              map[string]river.QueueConfig{queueWork: {MaxWorkers: params.MaxWorkers}, queueUpkeep: {MaxWorkers: 1}},
-		FetchPollInterval:   j.pace.poll,
-		FetchCooldown:       min(j.pace.poll, river.FetchCooldownDefault),
+		FetchPollInterval:   j.pace.Poll,
+		FetchCooldown:       min(j.pace.Poll, river.FetchCooldownDefault),
 		FetchOnlyKnownKinds: true, // a newer replica may know more
 		JobTimeout:          -1,   // nor does River's own rescuer touch what has no timeout; see lease.go
-		RetryPolicy:         backoff{j.pace.retry},
+		RetryPolicy:         backoff{j.pace.Retry},
 		ReindexerIndexNames: []string{}, // PostgreSQL's vacuum is enough for so few rows
 		// What is done is of no use to anybody: objects and records say what became of it.
 		CompletedJobRetentionPeriod: time.Hour,

@@ -38,7 +38,7 @@ var (
 // Mark is what every id of ours has in it, and hardly any other text.
 const Mark = "xsb"
 
-// What an id is made of: the prefix, the mark, and then
+// What an id is made of behind its prefix and the mark.
 const (
 	version  = Mark + "1_" // the only one so far
 	ownerLen = 8

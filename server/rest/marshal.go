@@ -28,15 +28,28 @@ type marshaler struct{}
 // Marshal writes a reply, or a stream's error; for a stream's pieces see rewrite.
 func (m *marshaler) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
+	case *embeddingsv1.EmbeddingList:
+		return codec.Append(roomFor(v, 13), v, wire.Reply) // "-0.012345678,"
+	case packed:
+		return codec.Append(roomFor(v.list, 6), v.list, wire.Reply|wire.Base64Vectors)
 	case proto.Message:
 		return codec.Append(nil, v, wire.Reply)
-	case packed:
-		return codec.Append(nil, v.list, wire.Reply|wire.Base64Vectors)
 	case map[string]proto.Message:
 		return errorEvent(v["error"])
 	default:
 		return nil, fmt.Errorf("marshal %T", v)
 	}
+}
+
+// roomFor is a buffer for vectors whose numbers take so many bytes each, about. Grown step
+// by step it would be copied as often as it is doubled.
+func roomFor(list *embeddingsv1.EmbeddingList, each int) []byte {
+	const around, frame = 256, 80 // the list, and a vector, without numbers
+	size := around
+	for _, embedding := range list.GetData() {
+		size += frame + len(embedding.GetVector())*each
+	}
+	return make([]byte, 0, size)
 }
 
 // rewrite writes a stream's message as an event right behind those that wait to be sent,
@@ -99,9 +112,15 @@ func (p *reply) event(result any) error {
 // oneLine keeps an event's field in its line. JSON that is carried verbatim may have line
 // ends between its tokens, where a space means the same.
 func oneLine(b []byte) {
-	for i := bytes.IndexAny(b, "\r\n"); i >= 0; i = bytes.IndexAny(b, "\r\n") {
-		b[i] = ' '
-		b = b[i+1:]
+	for _, end := range []byte("\r\n") {
+		for rest := b; ; {
+			i := bytes.IndexByte(rest, end)
+			if i < 0 {
+				break
+			}
+			rest[i] = ' '
+			rest = rest[i+1:]
+		}
 	}
 }
 

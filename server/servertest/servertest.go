@@ -68,6 +68,7 @@ type settings struct {
 	before  func(*server.Server)
 	roots   *x509.CertPool // nil: plain text
 	unready bool
+	hurry   bool
 }
 
 // Option changes how a gateway is started.
@@ -99,6 +100,9 @@ func Log(w io.Writer) Option { return func(s *settings) { s.log = w } }
 // Before is called with the gateway before it runs.
 func Before(change func(*server.Server)) Option { return func(s *settings) { s.before = change } }
 
+// Hurry has work in the background begin, and begin anew, within a second or two.
+func Hurry() Option { return func(s *settings) { s.hurry = true } }
+
 // Unready does not wait until the gateway is ready.
 func Unready() Option { return func(s *settings) { s.unready = true } }
 
@@ -110,7 +114,7 @@ func Start(tb testing.TB, options ...Option) *Gateway {
 	var err error
 	g.Server, err = server.New(tb.Context(), server.Params{
 		Config: set.config(tb), Types: set.types, Log: slog.New(slog.NewJSONHandler(set.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Version: "test", Extra: set.extra, Spoil: true,
+		Version: "test", Extra: set.extra, Spoil: true, Hurry: set.hurry,
 	})
 	if err != nil {
 		tb.Fatalf("start the gateway: %v", err)

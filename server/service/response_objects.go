@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 
 	"google.golang.org/grpc"
 
@@ -231,6 +230,9 @@ func fit[A any, R any](t *turn, f func(A, context.Context, *providers.ResponseCa
 	}
 }
 
+// notFoundAtProvider is the HTTP status of a provider that has not what was named.
+const notFoundAtProvider = 404
+
 // gone tells in the gateway's words that what the request names is not at the provider
 // any more: there it looks as everywhere else.
 func (t *turn) gone(err error) error {
@@ -239,7 +241,7 @@ func (t *turn) gone(err error) error {
 	switch {
 	case failed == nil || failed.Reason == commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND:
 		return err
-	case failed.UpstreamStatus == http.StatusNotFound && (failed.Param == "input" || param != ""):
+	case failed.UpstreamStatus == notFoundAtProvider && (failed.Param == "input" || param != ""):
 		if failed.Param == "input" {
 			param = "input" // an item that it refers to
 		}

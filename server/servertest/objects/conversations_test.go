@@ -199,6 +199,9 @@ func TestConversationsTakeItems(t *testing.T) {
 		}
 	}
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, conversations+"/"+id+"/items", `{"items":[]}`)
+	for _, nothing := range []string{"{}", `{"items":[],"metadata":{}}`, `{"items":null,"metadata":null}`} {
+		w.must(t, http.MethodPost, conversations, nothing)
+	}
 	long := `{"metadata":{"` + strings.Repeat("n", 65) + `":"x"}}`
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, conversations, long)
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, conversations+"/"+id, long)

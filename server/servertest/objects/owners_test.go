@@ -135,7 +135,7 @@ func rawIDs(up *providertest.Upstream) shelf {
 
 // What is not one's own is not there, however it is named, wherever it is, and at both
 // doors: one answer, and no provider hears of it.
-func TestWhatIsNotOnesOwnIsNotThere(t *testing.T) {
+func TestWhatIsNotOnesOwnIsNotThere(t *testing.T) { //nolint:tparallel // they count what the providers are asked
 	t.Parallel()
 	w := start(t, "")
 	for _, model := range []string{native, emulated} {

@@ -60,7 +60,7 @@ func TestUnknownRoute(t *testing.T) {
 	for path, want := range map[string]struct {
 		status int
 		code   string
-	}{"no/such/route": {404, "route_not_found"}, "chat/completions": {405, "method_not_allowed"}} {
+	}{"no/such/route": {404, "route_not_found"}, "responses": {405, "method_not_allowed"}} {
 		id := stack.NewID()
 		apiError(t, c.Get(t.Context(), path, nil, nil, named(id)), id, want.status, want.code, "")
 	}
