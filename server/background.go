@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-ai/signalbox/server/jobs"
+	"github.com/signalbox-ai/signalbox/server/service"
 	"github.com/signalbox-ai/signalbox/server/storage"
 	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
 )
@@ -48,7 +49,11 @@ func (s *Server) openJobs(ctx context.Context, kept storage.ObjectRetention) err
 	}
 	return errors.Join(
 		jobs.Handle(s.jobs, func(ctx context.Context, job jobs.Job[responseJob]) error {
-			return s.background.Work(ctx, job.Args.Owner, job.Args.ID, job.GiveUp)
+			err := s.background.Work(ctx, job.Args.Owner, job.Args.ID, job.GiveUp)
+			if wait, later := service.Later(err); later {
+				return jobs.Again(wait)
+			}
+			return err
 		}),
 		s.jobs.Every(expireEach, "expire-objects", func(ctx context.Context) error { return expire(ctx, kept) }),
 	)

@@ -39,11 +39,18 @@ func (o *Provider) headerOf(requestID string) http.Header {
 	return header
 }
 
+// lease takes a buffer.
+func (s *sending) lease() { s.buffer = buffers.Get().(*[]byte) } //nolint:forcetypeassert // nothing else is in there
+
+// mark stands in the encoded request where a verbatim text belongs. JSON has no such
+// byte.
+const mark = "\x00"
+
 // encode writes the body. Large texts that go through unchanged are not copied: they
 // are sent between the pieces around them. They are given in the order in which they
 // are written.
 func (s *sending) encode(write func([]byte) []byte, verbatim ...*string) {
-	s.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	s.lease()
 	var texts []string
 	for _, text := range verbatim {
 		if len(*text) >= spliceFrom {
@@ -69,7 +76,7 @@ func (s *sending) encodeBy(rules []*rules, write func([]byte) []byte, verbatim .
 		s.encode(write, verbatim...)
 		return nil
 	}
-	s.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	s.lease()
 	*s.buffer = write((*s.buffer)[:0])
 	// The bytes are written by nobody until the buffer is given back.
 	out := rewrite(unsafe.String(unsafe.SliceData(*s.buffer), len(*s.buffer)), rules) //nolint:gosec // see above

@@ -1,16 +1,12 @@
 package openai
 
 import (
-	"bytes"
-	"net/http"
 	"slices"
 	"sync"
-	"unsafe"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	modelsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/models/v1"
 	"github.com/signalbox-ai/signalbox/providers"
-	"github.com/signalbox-ai/signalbox/providers/upstream"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
@@ -24,11 +20,11 @@ const (
 	maxRequestID = 512
 )
 
-// request is a request as it is sent.
+// request is a chat completion as it is sent.
 type request struct {
-	call   upstream.Call
-	buffer *[]byte
-	asked  bool // the client wants a stream's usage
+	sending
+
+	asked bool // the client wants a stream's usage
 }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -37,7 +33,7 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 // cannot be asked that.
 func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error) {
 	p := codec.ShallowCopyChatCompletionParams(c.Params)
-	r := &request{asked: p.GetStreamOptions().GetIncludeUsage()}
+	r := &request{sending: *outgoing(o, c, o.chat), asked: p.GetStreamOptions().GetIncludeUsage()}
 	p.Model = o.site.name(c.Target.GetModel())
 	p.ExtraJson = without(p.ExtraJson, "model")
 	switch {
@@ -56,10 +52,8 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error)
 			return nil, err
 		}
 	} else {
-		r.encode(p)
+		r.encode(func(b []byte) []byte { return codec.AppendChatCompletionParams(b, p, wire.Request) }, &p.MessagesJson, &p.ToolsJson)
 	}
-	r.call.Method, r.call.Endpoint, r.call.Header = http.MethodPost, o.chat, o.header
-	r.call.Model, r.call.Retry, r.call.Exchange = c.Target.GetModel(), c.Retry, c.Exchange
 	if o.site.byModel() {
 		var err error
 		if r.call.Endpoint, err = o.endpoint(p.Model, "chat", "completions"); err != nil {
@@ -69,14 +63,6 @@ func (o *Provider) request(c *providers.ChatCall, stream bool) (*request, error)
 	}
 	if o.quirks.Replies.Mend {
 		r.call.Inside = o.quirks.Replies.failure
-	}
-	if isRequestID(c.RequestID) {
-		header := make(http.Header, len(o.header)+1)
-		for name, values := range o.header {
-			header[name] = values
-		}
-		header["X-Client-Request-Id"] = []string{c.RequestID}
-		r.call.Header = header
 	}
 	return r, nil
 }
@@ -130,43 +116,6 @@ func askForUsage(p *chatv1.ChatCompletionParams) {
 func isNull(extra, key string) bool {
 	value, _ := wire.Member(extra, key)
 	return value == "null"
-}
-
-// lease takes a buffer.
-func (r *request) lease() { r.buffer = buffers.Get().(*[]byte) } //nolint:forcetypeassert // nothing else is in there
-
-// mark stands in the encoded request where a verbatim text belongs. JSON has no such
-// byte.
-const mark = "\x00"
-
-// encode writes the body. Large texts that go through unchanged are not copied: they
-// are sent between the pieces around them.
-func (r *request) encode(p *chatv1.ChatCompletionParams) {
-	r.lease()
-	var texts []string
-	for _, text := range []*string{&p.MessagesJson, &p.ToolsJson} { // in the order of their numbers
-		if len(*text) >= spliceFrom {
-			texts = append(texts, *text)
-			*text = mark
-		}
-	}
-	b := codec.AppendChatCompletionParams((*r.buffer)[:0], p, wire.Request)
-	*r.buffer = b
-	for _, text := range texts {
-		at := bytes.IndexByte(b, mark[0])
-		// The bytes of a string are only read.
-		r.call.Body = append(r.call.Body, b[:at], unsafe.Slice(unsafe.StringData(text), len(text))) //nolint:gosec // see above
-		b = b[at+1:]
-	}
-	r.call.Body = append(r.call.Body, b)
-}
-
-// release gives the buffer back, once nothing is sent any more.
-func (r *request) release() {
-	if r.buffer != nil && cap(*r.buffer) <= keepBuffer {
-		buffers.Put(r.buffer)
-	}
-	r.buffer = nil
 }
 
 // isRequestID says whether OpenAI takes an id for its logs.

@@ -86,9 +86,6 @@ func (a *Accumulator) item(index int32) *growing {
 	return item
 }
 
-// Ended says whether the stream came to its own end.
-func (a *Accumulator) Ended() bool { return a.ended }
-
 // Response is the response as far as it has come. Nil: none was shown yet, or the
 // events were too large.
 func (a *Accumulator) Response() *responsesv1.Response {

@@ -11,33 +11,25 @@ import (
 
 // What `encrypted_content` begins with when it is ours, with its version. The text
 // behind it is a chat message in base64: opaque, not secret, and no proof of its
-// origin. Who shows it to clients seals it.
+// origin. Who changes it changes what the model is told that it thought, as whoever
+// writes the messages of a chat completion can.
 const (
 	reasoningMark  = "signalbox.reasoning.1."
 	compactionMark = "signalbox.compaction.1."
 )
 
-// EncodeReasoning returns an `encrypted_content` that carries the reasoning of a chat
-// message: its `reasoning_content`, `reasoning` and `reasoning_details`, and the parts
-// of its content that are thoughts. Empty: it has none.
-func EncodeReasoning(message *chatv1.ChatMessage) string {
-	t := thoughts{whole: true}
-	t.add(message)
-	return t.encode()
-}
-
-// DecodeReasoning returns the reasoning that EncodeReasoning put into a text, and
+// decodeReasoning returns the reasoning that thoughts.encode put into a text, and
 // whether the text is such a one.
-func DecodeReasoning(text string) (*chatv1.ChatMessage, bool) { return decode(reasoningMark, text) }
+func decodeReasoning(text string) (*chatv1.ChatMessage, bool) { return decode(reasoningMark, text) }
 
-// EncodeCompaction returns an `encrypted_content` that carries a summary.
-func EncodeCompaction(summary string) string {
+// encodeCompaction returns an `encrypted_content` that carries a summary.
+func encodeCompaction(summary string) string {
 	return encode(compactionMark, &chatv1.ChatMessage{Content: &summary})
 }
 
-// DecodeCompaction returns the summary that EncodeCompaction put into a text, and
+// decodeCompaction returns the summary that encodeCompaction put into a text, and
 // whether the text is such a one.
-func DecodeCompaction(text string) (summary string, ok bool) {
+func decodeCompaction(text string) (summary string, ok bool) {
 	message, ok := decode(compactionMark, text)
 	return message.GetContent(), ok
 }

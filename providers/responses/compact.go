@@ -52,7 +52,7 @@ func (e *Emulator) CompactResponse(ctx context.Context, call *providers.Response
 	if response.GetStatus() != completed || strings.TrimSpace(summary) == "" {
 		return nil, invalidReply("The model's summary of the conversation is missing or was cut off.")
 	}
-	item := &responsesv1.CompactionItem{Id: new(newID("cmp_")), EncryptedContent: EncodeCompaction(summary)}
+	item := &responsesv1.CompactionItem{Id: new(newID("cmp_")), EncryptedContent: encodeCompaction(summary)}
 	return &responsesv1.Compaction{
 		Id:        newID("resp_"),
 		CreatedAt: time.Now().Unix(),

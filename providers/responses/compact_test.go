@@ -1,24 +1,14 @@
 package responses_test
 
 import (
-	"context"
 	"testing"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
-	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
-	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
 	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 )
-
-// counter is a chatter that counts tokens.
-type counter struct{ chatter }
-
-func (c *counter) CountInputTokens(context.Context, *providers.ResponseCall) (*responsesv1.CountInputTokensResponse, error) {
-	return &responsesv1.CountInputTokensResponse{InputTokens: 7}, nil
-}
 
 func TestCompaction(t *testing.T) {
 	t.Parallel()

@@ -26,20 +26,3 @@ func Hide(items []*responsesv1.Item, include []string) {
 		}
 	}
 }
-
-// MapEncrypted replaces each `encrypted_content` of items by what f makes of it, to
-// seal them on the way out and to open them on the way in. Empty removes it.
-func MapEncrypted(items []*responsesv1.Item, f func(string) string) {
-	for _, item := range items {
-		if reasoning := item.GetReasoning(); reasoning != nil && reasoning.EncryptedContent != nil {
-			if text := f(reasoning.GetEncryptedContent()); text != "" {
-				reasoning.EncryptedContent = &text
-			} else {
-				reasoning.EncryptedContent = nil
-			}
-		}
-		if compaction := item.GetCompaction(); compaction != nil {
-			compaction.EncryptedContent = f(compaction.GetEncryptedContent())
-		}
-	}
-}

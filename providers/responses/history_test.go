@@ -12,8 +12,10 @@ import (
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
+	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
+	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
 
 func TestItemsBecomeMessages(t *testing.T) {
@@ -104,18 +106,10 @@ func replies(t *testing.T) map[string]*chatv1.ChatCompletion {
 func next(t *testing.T, first string, output []*responsesv1.Item, more string) []*chatv1.ChatMessage {
 	t.Helper()
 	call := ask(t, `{"model":"x","instructions":"Be brief.","input":[`+first+`]}`)
-	before, err := responses.Input(call.Params)
-	if err != nil {
-		t.Fatal(err)
-	}
+	call.Params.InputItems = append(items(t, call), output...)
 	call.Params.InputJson = ""
-	call.Params.InputItems = append(before, output...)
 	if more != "" {
-		last, err := responses.Input(ask(t, `{"input":[`+more+`]}`).Params)
-		if err != nil {
-			t.Fatal(err)
-		}
-		call.Params.InputItems = append(call.Params.InputItems, last...)
+		call.Params.InputItems = append(call.Params.InputItems, items(t, ask(t, `{"input":[`+more+`]}`))...)
 	}
 	fake := &chatter{completion: said("x")}
 	if _, err := responses.Over(fake).CreateResponse(t.Context(), call); err != nil {
@@ -257,26 +251,12 @@ func TestEarlierMessagesStay(t *testing.T) {
 	}
 }
 
-func TestInput(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string]string{
-		`{"input":"Hi"}`: `{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}`,
-		`{"input":[{"role":"user","content":"Hi"}],"tools":[5]}`: `{"role":"user","content":"Hi"}`,
-		`{}`: "",
-	} {
-		items, err := responses.Input(ask(t, body).Params)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got string
-		for _, item := range items {
-			got += encode(t, item, wire.Request)
-		}
-		if got != want {
-			t.Errorf("%s: %s", body, got)
-		}
+// items are those of a request's input.
+func items(t *testing.T, call *providers.ResponseCall) []*responsesv1.Item {
+	t.Helper()
+	p := codec.ShallowCopyResponseParams(call.Params)
+	if err := codec.ExpandResponseParams(p, wire.Limits{}); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := responses.Input(ask(t, `{"input":[5]}`).Params); err == nil {
-		t.Error("a number is an item")
-	}
+	return p.GetInputItems()
 }

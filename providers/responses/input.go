@@ -7,29 +7,12 @@ import (
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/wire"
-	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 )
 
 const (
 	assistant = "assistant"
 	user      = "user"
 )
-
-// Input returns the items of a request's input, whatever form it has: a text is a
-// user's message. params is not changed. The error is a *failure.Error.
-func Input(params *responsesv1.ResponseParams) ([]*responsesv1.Item, error) {
-	p := codec.ShallowCopyResponseParams(params)
-	p.ToolsJson = "" // not asked for
-	if err := codec.ExpandResponseParams(p, wire.Limits{}); err != nil {
-		return nil, unreadable(err)
-	}
-	if p.Input == nil {
-		return p.GetInputItems(), nil
-	}
-	text := &responsesv1.ContentPart{Type: "input_text", Text: p.Input}
-	message := &responsesv1.MessageItem{Role: user, ContentParts: []*responsesv1.ContentPart{text}}
-	return []*responsesv1.Item{{Type: "message", Item: &responsesv1.Item_Message{Message: message}}}, nil
-}
 
 // input makes messages of the instructions and of the input.
 func (r *request) input() error {
@@ -76,7 +59,7 @@ func (h *history) add(item *responsesv1.Item, param string) error {
 	case *responsesv1.Item_Reasoning:
 		h.reason(arm.Reasoning)
 	case *responsesv1.Item_Compaction:
-		summary, ok := DecodeCompaction(arm.Compaction.GetEncryptedContent())
+		summary, ok := decodeCompaction(arm.Compaction.GetEncryptedContent())
 		if !ok {
 			return invalid(param+".encrypted_content", "The compacted context was made by another provider, which alone can read it.")
 		}
@@ -225,7 +208,7 @@ func (h *history) reason(item *responsesv1.ReasoningItem) {
 // they could carry.
 func (r *request) reasoning(item *responsesv1.ReasoningItem) *chatv1.ChatMessage {
 	if item.EncryptedContent != nil {
-		if message, ok := DecodeReasoning(item.GetEncryptedContent()); ok {
+		if message, ok := decodeReasoning(item.GetEncryptedContent()); ok {
 			return message
 		}
 		r.drop("input.reasoning.encrypted_content", "Reasoning that another provider encrypted is readable by it alone.")

@@ -215,13 +215,13 @@ func TestLosses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var over providers.Chatter = &chatter{}
+			var lossy providers.Lossy
 			if test.chatter != nil {
-				over = &lossyChatter{&chatter{}, test.chatter}
+				lossy = &lossyChatter{&chatter{}, test.chatter}
 			}
 			call := ask(t, test.body)
 			var got []string
-			for _, loss := range responses.Over(over).Losses(call.Params, call.Target) {
+			for _, loss := range responses.Losses(call.Params, call.Target, lossy) {
 				kind := strings.ToLower(strings.TrimPrefix(loss.GetKind().String(), "LOSS_KIND_"))
 				got = append(got, loss.GetField()+" "+kind)
 				if !strings.HasSuffix(loss.GetDetail(), ".") {
@@ -235,17 +235,11 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-func TestLossesOfOtherRequests(t *testing.T) {
+// A request that cannot be has the losses that were found before its fault.
+func TestLossesBeforeAFault(t *testing.T) {
 	t.Parallel()
-	chat := &chatv1.ChatCompletionParams{Stop: new("x")}
-	if got := responses.Over(&chatter{}).Losses(chat, nil); got != nil {
-		t.Errorf("got %v", got)
-	}
-	if got := responses.Over(&lossyChatter{&chatter{}, []string{"stop"}}).Losses(chat, nil); len(got) != 1 || got[0].GetField() != "stop" {
-		t.Errorf("got %v", got)
-	}
 	call := ask(t, `{"input":[{"type":"item_reference","id":"x"}],"truncation":"auto"}`)
-	if got := responses.Over(&chatter{}).Losses(call.Params, call.Target); len(got) != 1 || got[0].GetField() != "truncation" {
-		t.Errorf("of a request that cannot be: %v", got)
+	if got := responses.Losses(call.Params, call.Target, nil); len(got) != 1 || got[0].GetField() != "truncation" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -9,10 +9,7 @@ import (
 	"errors"
 	"io"
 
-	"google.golang.org/protobuf/proto"
-
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
-	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers"
 	"github.com/signalbox-ai/signalbox/providers/failure"
@@ -27,10 +24,8 @@ type Emulator struct {
 }
 
 var (
-	_ providers.Responder    = (*Emulator)(nil)
-	_ providers.Compactor    = (*Emulator)(nil)
-	_ providers.TokenCounter = (*Emulator)(nil)
-	_ providers.Lossy        = (*Emulator)(nil)
+	_ providers.Responder = (*Emulator)(nil)
+	_ providers.Compactor = (*Emulator)(nil)
 )
 
 // Over returns responses over a chatter.
@@ -72,26 +67,6 @@ func (e *Emulator) StreamResponse(ctx context.Context, call *providers.ResponseC
 		return nil, err
 	}
 	return s, nil
-}
-
-// CountInputTokens implements providers.TokenCounter where the chatter can count.
-// Otherwise it is UNSUPPORTED_OPERATION: a guess would pass for a count.
-func (e *Emulator) CountInputTokens(ctx context.Context, call *providers.ResponseCall) (*responsesv1.CountInputTokensResponse, error) {
-	if counter, ok := e.chatter.(providers.TokenCounter); ok {
-		return counter.CountInputTokens(ctx, call)
-	}
-	return nil, unsupported("", "The provider cannot count the tokens of an input.")
-}
-
-// Losses implements providers.Lossy.
-func (e *Emulator) Losses(request proto.Message, target *planv1.Target) []*commonv1.Loss {
-	if params, ok := request.(*responsesv1.ResponseParams); ok {
-		return Losses(params, target, e.lossy)
-	}
-	if e.lossy != nil {
-		return e.lossy.Losses(request, target)
-	}
-	return nil
 }
 
 func invalid(param, message string) *failure.Error {

@@ -97,9 +97,9 @@ func (p *Pending) Begin(ctx context.Context) error {
 	conversation := p.stored.GetConversationId()
 	if conversation != "" && p.stored.GetResponse().GetStatus() == inProgress {
 		err := p.keeper.removeTurn(ctx, p.owner, conversation, p.stored.GetResponse().GetId())
-		if err != nil && failure.As(err).Reason != commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND { // it is gone: who makes the response will see
+		if failed := failure.As(err); err != nil && (failed == nil || failed.Reason != commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND) {
 			return err
-		}
+		} // it is gone: who makes the response will see
 	}
 	response := proto.CloneOf(p.stored.GetResponse())
 	response.Status = new(inProgress)

@@ -39,7 +39,8 @@ type Params struct {
 	Now func() time.Time
 }
 
-// Keeper keeps objects. Safe for concurrent use. Every error is a *failure.Error.
+// Keeper keeps objects. Safe for concurrent use. An error is a *failure.Error, but for
+// context.Canceled, and for what is kept and cannot be read.
 type Keeper struct{ params Params }
 
 // New returns a Keeper.

@@ -316,11 +316,12 @@ func (t *turn) keep(ctx context.Context, response *responsesv1.Response) error {
 	stored := false
 	if t.local() {
 		stored = t.call.Has(policyv1.Feature_FEATURE_STORAGE)
-		response.Store = &stored
+		response.Store = new(stored)
 		if stored {
 			if err := t.store(ctx, response); err != nil {
 				return err
 			}
+			stored = response.GetStore()
 		}
 	}
 	if response.GetStatus() != "completed" && response.GetStatus() != "incomplete" {

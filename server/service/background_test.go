@@ -1,0 +1,246 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
+	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
+	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
+	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
+	policyv1 "github.com/signalbox-ai/signalbox/gen/signalbox/policy/v1"
+	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
+	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/responses"
+	"github.com/signalbox-ai/signalbox/server/call"
+	"github.com/signalbox-ai/signalbox/server/objectid"
+	"github.com/signalbox-ai/signalbox/server/objects"
+	"github.com/signalbox-ai/signalbox/server/storage"
+	"github.com/signalbox-ai/signalbox/server/storage/sqldb"
+)
+
+const someOwner = "/team/alpha"
+
+// faulty is a store with faults.
+type faulty struct {
+	objects.Store
+	put     error  // of Put; nil: none
+	deleted func() // is called when events were deleted; nil: nothing is
+}
+
+func (f *faulty) Put(ctx context.Context, owner string, object *storage.Object, items ...storage.Item) (bool, error) {
+	if f.put != nil && object.Key.Kind == storage.ObjectResponse {
+		return false, f.put
+	}
+	return f.Store.Put(ctx, owner, object, items...)
+}
+
+func (f *faulty) DeleteEvents(ctx context.Context, owner string, parent storage.ObjectKey, from int64) error {
+	if f.deleted != nil {
+		defer f.deleted()
+	}
+	return f.Store.DeleteEvents(ctx, owner, parent, from)
+}
+
+// keeperOf is a keeper over a database of its own, with faults or without.
+func keeperOf(t *testing.T, faults *faulty) *objects.Keeper {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), sqldb.Params{Config: &configv1.Storage{DataDir: t.TempDir()}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	ids, err := objectid.New([]string{"a key of more than thirty-two characters"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := durationpb.New(24 * time.Hour)
+	faults.Store = db.Objects(storage.ObjectLimits{})
+	return objects.New(objects.Params{
+		Store: faults, IDs: ids, Now: time.Now,
+		Config: &configv1.Objects{Retention: day, ConversationRetention: day},
+	})
+}
+
+// queued is a response that waits to be made.
+func queued(t *testing.T, keeper *objects.Keeper, params *responsesv1.ResponseParams) string {
+	t.Helper()
+	in, err := keeper.Input(t.Context(), params, someOwner, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := keeper.Queue(t.Context(), in, &responsesv1.StreamResponseRequest{Params: params}, "key", "request")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.GetId()
+}
+
+// conversation makes one, and says by which ids the store and its owner know it.
+func conversation(t *testing.T, keeper *objects.Keeper) (kept, named string) {
+	t.Helper()
+	made, err := keeper.CreateConversation(t.Context(), someOwner, &conversationsv1.ConversationParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept = made.GetId()
+	keeper.Naming("", someOwner).Conversation(made)
+	return kept, made.GetId()
+}
+
+// refusing is a background whose calls are refused at their beginning.
+func refusing(keeper *objects.Keeper, reason commonv1.ErrorReason) *Background {
+	b := NewBackground(BackgroundDeps{
+		Objects:   keeper,
+		Principal: func(name string) (*call.Principal, bool) { return &call.Principal{Name: name, Owner: someOwner}, true },
+	})
+	b.Serve(nil, &call.Chain{
+		Steps: []call.Step{{Name: "refuse", Open: func(context.Context, *call.Call) error {
+			return &failure.Error{Reason: reason, Message: "No.", RetryAfter: time.Minute}
+		}}},
+		Code: func(_ *call.Call, err error) *failure.Error { return failure.As(err) },
+		Log:  slog.New(slog.DiscardHandler),
+	})
+	return b
+}
+
+// A gateway that lets no call in now does not spoil a response: it is made later.
+func TestResponsesThatAreNotLetInWait(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		reason commonv1.ErrorReason
+		status string
+	}{
+		{commonv1.ErrorReason_ERROR_REASON_OVERLOADED, "in_progress"},
+		{commonv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, "in_progress"},
+		{commonv1.ErrorReason_ERROR_REASON_SCOPE_MISSING, "failed"},
+	} {
+		t.Run(test.reason.String(), func(t *testing.T) {
+			t.Parallel()
+			keeper := keeperOf(t, &faulty{})
+			id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+			err := refusing(keeper, test.reason).Work(t.Context(), someOwner, id, false)
+			wait, later := Later(err)
+			if later != (test.status == "in_progress") || later && wait != time.Minute {
+				t.Errorf("got %v, %v, %v", err, wait, later)
+			}
+			response, err := keeper.Response(t.Context(), someOwner, id)
+			if err != nil || response.GetStatus() != test.status {
+				t.Errorf("it is %q, %v", response.GetStatus(), err)
+			}
+		})
+	}
+}
+
+// A try that ends while it tidies up after the last one is no panic.
+func TestABeginningThatIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	faults := &faulty{}
+	keeper := keeperOf(t, faults)
+	_, named := conversation(t, keeper)
+	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi"), Conversation: &named})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 2 { // the second one has what the first one left
+		pending, err := keeper.Pending(t.Context(), someOwner, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = pending.Begin(ctx); faults.deleted == nil {
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		faults.deleted = cancel
+	}
+}
+
+// A turn of a response that the store does not take belongs to its conversation alone.
+func TestATurnWithoutItsResponse(t *testing.T) {
+	t.Parallel()
+	for _, put := range []error{nil, errors.New("down")} {
+		keeper := keeperOf(t, &faulty{put: put})
+		kept, named := conversation(t, keeper)
+		params := &responsesv1.ResponseParams{Input: new("Hi"), Conversation: &named}
+		in, err := keeper.Input(t.Context(), params, someOwner, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := &planv1.Target{Provider: "acme", Emulated: true}
+		made := &turn{
+			service: NewResponses(ResponsesDeps{Objects: keeper}), params: params, input: in, owner: someOwner,
+			call: &call.Call{Plan: &planv1.ExecutionPlan{Target: target, Features: []policyv1.Feature{policyv1.Feature_FEATURE_STORAGE}}},
+		}
+		response := &responsesv1.Response{Id: "resp_1", Status: new("completed")}
+		if err := made.keep(t.Context(), response); err != nil || response.GetStore() != (put == nil) {
+			t.Errorf("store is %v, %v", response.GetStore(), err)
+		}
+		items, err := keeper.ConversationItems(t.Context(), someOwner, kept, objects.Page{})
+		if err != nil || len(items.GetData()) != 1 {
+			t.Fatalf("got %v, %v", items, err)
+		}
+		if id := items.GetData()[0].GetMessage().GetId(); strings.HasSuffix(id, "@rresp_1") != (put == nil) {
+			t.Errorf("with %v its item is %s", put, id)
+		}
+	}
+}
+
+// Who has seen the end of a response is not told of it again; of one that was broken off
+// the end is made up.
+func TestTheEndIsShownOnce(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	b := NewBackground(BackgroundDeps{Objects: keeper})
+	made, cancelled := "", ""
+	for _, id := range []*string{&made, &cancelled} {
+		*id = queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	}
+	pending, err := keeper.Pending(t.Context(), someOwner, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response := pending.Response()
+	response.Status = new("completed")
+	end := responses.Ended(response, objects.QueueEvents)
+	if err := errors.Join(pending.End(t.Context(), response), keeper.AddEvents(t.Context(), someOwner, made, []*responsesv1.StreamEvent{end})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Cancel(t.Context(), someOwner, cancelled); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		id    string
+		after int32
+		want  string
+	}{
+		{made, -1, "0 response.created, 1 response.queued, 2 response.completed"},
+		{made, 1, "2 response.completed"},
+		{made, 2, ""},
+		{cancelled, 0, "1 response.queued, 2 response.failed"},
+		{cancelled, 1, "2 response.failed"},
+		{cancelled, math.MaxInt32, "2147483647 response.failed"},
+	} {
+		var got []string
+		err := b.Follow(t.Context(), someOwner, test.id, test.after, func(event *responsesv1.StreamEvent, _ bool) error {
+			got = append(got, fmt.Sprint(event.GetSequenceNumber(), " ", event.GetType()))
+			return nil
+		})
+		if err != nil || strings.Join(got, ", ") != test.want {
+			t.Errorf("behind %d: got %q, %v, want %q", test.after, got, err, test.want)
+		}
+	}
+}
