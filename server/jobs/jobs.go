@@ -60,7 +60,8 @@ type Pace struct {
 }
 
 // usual is the pace of gateways.
-var usual = Pace{Poll: 5 * time.Second, Beat: 5 * time.Second, Stale: 20 * time.Second, Retry: 2 * time.Second}
+var usual = Pace{ //nolint:gochecknoglobals // a constant with members
+	Poll: 5 * time.Second, Beat: 5 * time.Second, Stale: 20 * time.Second, Retry: 2 * time.Second}
 
 // Args says what a job is about. They are kept as JSON: the names of objects, no
 // content and no secrets.

@@ -14,6 +14,7 @@ import (
 
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/buffers"
 )
@@ -21,7 +22,10 @@ import (
 // body is a request body that the front has read and decoded. It travels through
 // the generated handler as the request's Body, up to the decoder, which takes the
 // message out again.
-type body struct{ message proto.Message }
+type body struct {
+	message proto.Message
+	stream  bool // of a route that takes no body: it asks for the streaming RPC all the same
+}
 
 // Read says that there is nothing more to read.
 func (b *body) Read([]byte) (int, error) { return 0, io.EOF }
@@ -35,12 +39,9 @@ func wantsStream(message proto.Message) bool {
 	return ok && m.GetStream()
 }
 
-// readBody reads the whole body, which must end before anything is sent upstream:
+// readBody reads the whole body of a route that takes one, which must end before anything is sent upstream:
 // net/http sees a leaving client only then.
 func (h *Handler) readBody(w *reply, r *http.Request, route *route) (*body, error) {
-	if route.body == nil {
-		return &body{}, h.drain(w, r)
-	}
 	if err := checkContent(r.Header); err != nil {
 		return nil, err
 	}
@@ -99,21 +100,30 @@ func (h *Handler) readAll(w *reply, r *http.Request) (string, error) {
 	return unsafe.String(unsafe.SliceData(buffer), len(buffer)), nil //nolint:gosec // nobody writes to the buffer during the lease
 }
 
-// drain reads the body of a request that should have none.
-func (h *Handler) drain(w *reply, r *http.Request) error {
+// drain reads the body of a request that should have none. OpenAI's SDK for Go asks for
+// the events of a stored response by one.
+func (h *Handler) drain(w *reply, r *http.Request) (*body, error) {
 	const allowed = 4 << 10
 	if r.Body == http.NoBody {
-		return nil
+		return &body{}, nil
 	}
-	err := h.reading(w, r, allowed, func(reader io.Reader) error {
-		_, err := io.Copy(io.Discard, reader)
+	var text []byte
+	err := h.reading(w, r, allowed, func(reader io.Reader) (err error) {
+		text, err = io.ReadAll(reader)
 		return err
 	})
 	var exceeded *http.MaxBytesError
 	if errors.As(err, &exceeded) {
-		return failure.Wrap(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "This route takes no body.", err)
+		return nil, failure.Wrap(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "This route takes no body.", err)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	b := &body{}
+	for member := range wire.Members(string(text)) {
+		b.stream = b.stream || member.Key == "stream" && member.Value == "true"
+	}
+	return b, nil
 }
 
 // reading reads a body to its end, as long as it keeps coming. An error that is not the

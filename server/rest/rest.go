@@ -173,12 +173,8 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 	if wrong != nil {
 		return nil, nil, wrong
 	}
-	streaming, err := takeStream(r, route)
-	if err != nil {
-		return nil, nil, err
-	}
-	if streaming {
-		route = h.streaming(c, reply, route)
+	if route.body == nil {
+		return h.enterEmpty(reply, r, c, route)
 	}
 	if err := checkQuery(r.URL.RawQuery, route); err != nil {
 		return nil, nil, err
@@ -192,6 +188,22 @@ func (h *Handler) enter(ctx context.Context, reply *reply, r *http.Request, c *c
 		route = h.streaming(c, reply, route)
 	}
 	return body, route, nil
+}
+
+// enterEmpty is enter for a route that takes no body.
+func (h *Handler) enterEmpty(reply *reply, r *http.Request, c *call.Call, found *route) (*body, *route, error) {
+	body, err := h.drain(reply, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	streaming, err := takeStream(r, found)
+	if err != nil {
+		return nil, nil, err
+	}
+	if found.stream != nil && (streaming || body.stream) {
+		found = h.streaming(c, reply, found)
+	}
+	return body, found, checkQuery(r.URL.RawQuery, found)
 }
 
 // streaming makes the call one of the streaming RPC at a route.

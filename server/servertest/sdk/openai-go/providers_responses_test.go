@@ -206,9 +206,8 @@ func TestProvidersResumeResponses(t *testing.T) {
 		if err := stream.Close(); err != nil || len(events) < 3 {
 			t.Fatalf("%d events, %v", len(events), err)
 		}
-		// The SDK asks for a stream in the body of its GET alone; the API's parameter is in the query.
-		rest := c.Responses.GetStreaming(t.Context(), events[0].Response.ID, responses.ResponseGetParams{StartingAfter: openai.Int(events[2].SequenceNumber)},
-			option.WithQuery("stream", "true"))
+		// The SDK asks for a stream in the body of its GET.
+		rest := c.Responses.GetStreaming(t.Context(), events[0].Response.ID, responses.ResponseGetParams{StartingAfter: openai.Int(events[2].SequenceNumber)})
 		for rest.Next() {
 			events = append(events, rest.Current())
 		}
