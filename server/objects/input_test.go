@@ -68,7 +68,9 @@ func TestInputIsFittedToItsTarget(t *testing.T) {
 	openai, xai, groq := &planv1.Target{Provider: "openai"}, &planv1.Target{Provider: "xai"}, &planv1.Target{Provider: "groq", Emulated: true}
 	const missing, conflict = commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT
 	reference := func(id string) string { return `[{"type":"item_reference","id":"` + id + `"}]` }
-	message := func(id string) string { return `[{"type":"message","role":"assistant","id":"` + id + `","content":"x"}]` }
+	message := func(id string) string {
+		return `[{"type":"message","role":"assistant","id":"` + id + `","content":"x"}]`
+	}
 	for _, tt := range []struct {
 		name, input string
 		raw         bool

@@ -51,7 +51,9 @@ func TestPostgreSQLIsDown(t *testing.T) {
 	w.must(t, http.MethodGet, "/v1/responses/"+remote.text("id"), "")
 	w.fails(t, http.StatusServiceUnavailable, "store_unavailable", http.MethodGet, "/v1/responses/"+local.text("id"), "")
 	cluster.Start()
-	until(t, "the store is back", func() bool { return w.ask(http.MethodGet, "/v1/responses/"+local.text("id"), "").Status == http.StatusOK })
+	until(t, "the store is back", func() bool {
+		return w.ask(http.MethodGet, "/v1/responses/"+local.text("id"), "").Status == http.StatusOK
+	})
 	w.respond(t, emulated, "Two", previous(local), `"store":true`)
 	if done := w.ends(t, w.respond(t, emulated, "Three", background).text("id")); done.text("status") != "completed" {
 		t.Errorf("it is %v", done)
