@@ -60,8 +60,9 @@ type Pace struct {
 }
 
 // usual is the pace of gateways.
-var usual = Pace{ //nolint:gochecknoglobals // a constant with members
-	Poll: 5 * time.Second, Beat: 5 * time.Second, Stale: 20 * time.Second, Retry: 2 * time.Second}
+func usual() Pace {
+	return Pace{Poll: 5 * time.Second, Beat: 5 * time.Second, Stale: 20 * time.Second, Retry: 2 * time.Second}
+}
 
 // Args says what a job is about. They are kept as JSON: the names of objects, no
 // content and no secrets.
@@ -103,7 +104,7 @@ type Jobs struct {
 // makes their tables.
 func New(ctx context.Context, params Params) (*Jobs, error) {
 	j := &Jobs{
-		grace: params.Grace, log: params.Log, workers: river.NewWorkers(), pace: cmp.Or(params.Pace, usual), turn: make(chan struct{}, 1),
+		grace: params.Grace, log: params.Log, workers: river.NewWorkers(), pace: cmp.Or(params.Pace, usual()), turn: make(chan struct{}, 1),
 		running: map[int64]struct{}{}, upkeep: map[string]func(context.Context) error{},
 	}
 	if err := j.connect(params); err != nil {
