@@ -35,7 +35,7 @@ type Question struct {
 // serves, without listening, without a record and without writing to the data folder. The models are those that the
 // providers last told; they are asked first, as long as the context allows.
 func Explain(ctx context.Context, cfg *config.Config, types []providers.Type, q Question) (_ []byte, err error) {
-	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain", Extra: nil, Spoil: false}, gate: newGate(1)}
+	s := &Server{params: Params{Config: cfg, Types: types, Log: slog.New(slog.DiscardHandler), Version: "explain", Extra: nil, Spoil: false, Hurry: false}, gate: newGate(1)}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	for _, open := range []func(context.Context) error{s.openProviders, s.readCatalog, s.openAuth, s.openPlanner} {
 		if err := open(ctx); err != nil {
