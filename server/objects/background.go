@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/proto"
 
@@ -106,9 +107,15 @@ func (p *Pending) Begin(ctx context.Context) error {
 	return p.update(ctx, response, false)
 }
 
-// End keeps the response as it ended. STATE_CONFLICT: somebody has cancelled it.
+// End keeps the response as it ended. STATE_CONFLICT: somebody has cancelled it; then
+// its turn is taken out of its conversation again.
 func (p *Pending) End(ctx context.Context, response *responsesv1.Response) error {
-	return p.update(ctx, response, true)
+	err := p.update(ctx, response, true)
+	conversation, failed := p.stored.GetConversationId(), failure.As(err)
+	if conversation != "" && failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT {
+		err = errors.Join(err, p.keeper.removeTurn(ctx, p.owner, conversation, p.stored.GetResponse().GetId()))
+	}
+	return err
 }
 
 // Own makes a response that a provider began the one that was queued.

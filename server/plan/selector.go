@@ -21,10 +21,17 @@ func find(s *catalog.Snapshot, requested *planv1.RequestedSelector) ([]catalog.M
 	if pinned != "" && !s.Instance(pinned) {
 		return nil, noProvider(pinned)
 	}
-	named, model := instances(s, selector)
 	if pinned != "" {
+		named, model := instances(s, selector)
 		return findPinned(s, pinned, named, selector, model)
 	}
+	return Find(s, selector), nil
+}
+
+// Find returns the models that a selector names, best first, where no provider stands
+// beside it. Routes are not looked at.
+func Find(s *catalog.Snapshot, selector string) []catalog.Model {
+	named, model := instances(s, selector)
 	var found []catalog.Model
 	for _, instance := range named {
 		if m, ok := s.Find(instance, model); ok {
@@ -34,7 +41,7 @@ func find(s *catalog.Snapshot, requested *planv1.RequestedSelector) ([]catalog.M
 	if len(found) == 0 {
 		found = s.Having(selector)
 	}
-	return found, nil
+	return found
 }
 
 // instances are those that the selector's first part names, and the model behind

@@ -244,3 +244,37 @@ func TestTheEndIsShownOnce(t *testing.T) {
 		}
 	}
 }
+
+// A response that is cancelled while it ends adds nothing to its conversation.
+func TestATurnThatIsCancelledWhileItEnds(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	kept, named := conversation(t, keeper)
+	params := &responsesv1.ResponseParams{Input: new("Hi"), Conversation: &named}
+	id := queued(t, keeper, params)
+	pending, err := keeper.Pending(t.Context(), someOwner, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := keeper.Input(t.Context(), params, someOwner, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := func() int {
+		list, err := keeper.ConversationItems(t.Context(), someOwner, kept, objects.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list.GetData())
+	}
+	if err := errors.Join(in.Queued(t.Context(), id), in.AddTurn(t.Context(), id, nil, true)); err != nil || items() != 1 {
+		t.Fatalf("%d items, %v", items(), err)
+	}
+	if _, err := keeper.Cancel(t.Context(), someOwner, id); err != nil {
+		t.Fatal(err)
+	}
+	err = pending.End(t.Context(), pending.Response())
+	if failed := failure.As(err); failed == nil || failed.Reason != commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT || items() != 0 {
+		t.Errorf("%d items, %v", items(), err)
+	}
+}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
@@ -162,8 +163,9 @@ func (s *Chat) DeleteChatCompletion(ctx context.Context, req *chatv1.DeleteChatC
 	}
 	if atProvider(c) {
 		_, err = ask(ctx, s.deps.Keepers, &chatv1.DeleteChatCompletionRequest{CompletionId: ref.UpstreamID}, done(providers.CompletionKeeper.DeleteChatCompletion))
-		if err == nil {
-			err = unlessMissing(s.deps.Objects.DeleteCompletion(ctx, ownerOf(c), c.Outcome.Target.GetProvider(), ref.UpstreamID))
+		if unlessMissing(err) == nil { // what is gone there is not listed here
+			known := s.deps.Objects.DeleteCompletion(ctx, ownerOf(c), c.Outcome.Target.GetProvider(), ref.UpstreamID)
+			err = errors.Join(err, unlessMissing(known))
 		}
 	} else {
 		err = s.deps.Objects.DeleteCompletion(ctx, ownerOf(c), "", ref.UpstreamID)

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox-ai/signalbox/server/auth"
 	"github.com/signalbox-ai/signalbox/server/call"
 	"github.com/signalbox-ai/signalbox/server/catalog"
+	"github.com/signalbox-ai/signalbox/server/plan"
 )
 
 // ModelsDeps is what Models needs. All members are required.
@@ -79,7 +80,7 @@ func (m *Models) GetModel(ctx context.Context, req *modelsv1.GetModelRequest) (*
 		}
 		return &modelsv1.GetModelResponse{Model: catalog.MergeRoute(name, behind)}, nil
 	}
-	having := usable(call.From(ctx).Principal, find(snapshot, name), "")
+	having := usable(call.From(ctx).Principal, plan.Find(snapshot, name), "")
 	if len(having) == 0 {
 		return nil, noModel()
 	}
@@ -92,29 +93,6 @@ func noModel() error {
 	missing := failure.New(commonv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "There is no such model, or the key may not use it.")
 	missing.Param = "model"
 	return missing
-}
-
-// find returns what a selector names that names no route: its first segment is an instance, else a
-// type, else a part of the model's own name.
-func find(snapshot *catalog.Snapshot, selector string) []catalog.Model {
-	first, rest, qualified := strings.Cut(selector, "/")
-	if !qualified {
-		return snapshot.Having(selector)
-	}
-	instances := snapshot.InstancesOf(first)
-	if snapshot.Instance(first) {
-		instances = []string{first}
-	}
-	var found []catalog.Model
-	for _, instance := range instances {
-		if model, ok := snapshot.Find(instance, rest); ok {
-			found = append(found, model)
-		}
-	}
-	if len(found) > 0 {
-		return found
-	}
-	return snapshot.Having(selector)
 }
 
 // usable are those of a model's instances that a principal may use; only that of
@@ -141,7 +119,7 @@ func usableBehind(principal *call.Principal, snapshot *catalog.Snapshot, route *
 	named := auth.AllowsRoute(principal, route.GetName())
 	var list []catalog.Model
 	for _, target := range route.GetTargets() {
-		having := find(snapshot, target.GetModel())
+		having := plan.Find(snapshot, target.GetModel())
 		if len(having) > 0 && !named {
 			if having = usable(principal, having, ""); len(having) == 0 {
 				return nil

@@ -123,3 +123,19 @@ func TestSealedIDsInInputs(t *testing.T) {
 		w.fails(t, http.StatusBadRequest, "selector_conflict", http.MethodPost, "/v1/responses", body)
 	}
 }
+
+// A completion that is gone at its provider is not there, and when it is deleted here,
+// too, it is not listed any more.
+func TestACompletionThatIsGoneAtItsProvider(t *testing.T) {
+	t.Parallel()
+	w, first, _ := twins(t)
+	a := w.as("a")
+	id := a.must(t, http.MethodPost, "/v1/chat/completions", servertest.ChatBody("first/gpt-4o-mini", "Hi", `"store":true`)).text("id")
+	listed := func() []string { return idsOf(a.must(t, http.MethodGet, "/v1/chat/completions", "").list("data")) }
+	equal(t, "the list", listed(), []string{id})
+	for _, one := range direct(t, first, http.MethodGet, "/chat/completions", "").list("data") {
+		direct(t, first, http.MethodDelete, "/chat/completions/"+one.text("id"), "")
+	}
+	a.fails(t, http.StatusNotFound, "not_found", http.MethodDelete, "/v1/chat/completions/"+id, "")
+	equal(t, "the list afterwards", listed(), []string{})
+}
