@@ -122,6 +122,7 @@ func (s *Server) services(chain *call.Chain, policies call.Policies) []rest.Serv
 func (s *Server) responsesDeps(policies call.Policies) service.ResponsesDeps {
 	s.background = service.NewBackground(service.BackgroundDeps{
 		Objects: s.objects, Enqueue: s.enqueue, Principal: s.auth.Principal, Policies: policies,
+		Share: max(1, int(s.params.Config.Message.GetObjects().GetMaxBackground())/2),
 	})
 	deps := service.ResponsesDeps{
 		Background:      s.background,

@@ -14,8 +14,9 @@ import (
 // origin. Who changes it changes what the model is told that it thought, as whoever
 // writes the messages of a chat completion can.
 const (
-	reasoningMark  = "signalbox.reasoning.1."
-	compactionMark = "signalbox.compaction.1."
+	reasoningMark = "signalbox.reasoning.1."
+	// CompactionMark begins a context that was compacted here; see Unpacked.
+	CompactionMark = "signalbox.compaction.1."
 )
 
 // decodeReasoning returns the reasoning that thoughts.encode put into a text, and
@@ -24,13 +25,13 @@ func decodeReasoning(text string) (*chatv1.ChatMessage, bool) { return decode(re
 
 // encodeCompaction returns an `encrypted_content` that carries a summary.
 func encodeCompaction(summary string) string {
-	return encode(compactionMark, &chatv1.ChatMessage{Content: &summary})
+	return encode(CompactionMark, &chatv1.ChatMessage{Content: &summary})
 }
 
 // decodeCompaction returns the summary that encodeCompaction put into a text, and
 // whether the text is such a one.
 func decodeCompaction(text string) (summary string, ok bool) {
-	message, ok := decode(compactionMark, text)
+	message, ok := decode(CompactionMark, text)
 	return message.GetContent(), ok
 }
 

@@ -53,7 +53,7 @@ func (r *request) frame() *responsesv1.Response {
 		Text:                 p.GetText(),
 		ToolChoice:           p.ToolChoice,
 		ToolChoiceObject:     p.GetToolChoiceObject(),
-		Tools:                p.GetTools(),
+		Tools:                discreet(p.GetTools()),
 		Truncation:           p.Truncation, //nolint:staticcheck // deprecated by OpenAI, and still shown
 		ServiceTier:          p.ServiceTier,
 		User:                 p.User, //nolint:staticcheck // as above

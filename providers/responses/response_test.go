@@ -35,11 +35,11 @@ func TestAResponseHasAllThatOpenAIWrites(t *testing.T) {
 			`"parallel_tool_calls":true,"reasoning":{"effort":null,"summary":null},"store":true,"temperature":null,"top_p":null,"top_logprobs":0,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],` +
 			`"truncation":"disabled","service_tier":"flex","user":null,"safety_identifier":null,"prompt_cache_key":null,"frequency_penalty":0.0,"presence_penalty":0.0,"citations":["u"]}`},
 		{"as asked", `{"input":"Hi","instructions":"Be brief.","previous_response_id":"resp_0","metadata":{"a":"b"},"max_output_tokens":99,"max_tool_calls":3,"parallel_tool_calls":false,"reasoning":{"effort":"low"},"store":false,` +
-			`"temperature":1,"top_p":0.5,"top_logprobs":2,"text":{"verbosity":"low"},"tools":[{"type":"function","name":"f","parameters":{"z":1},"strict":true}],"tool_choice":{"type":"function","name":"f"},"truncation":"auto",` +
+			`"temperature":1,"top_p":0.5,"top_logprobs":2,"text":{"verbosity":"low"},"tools":[{"type":"function","name":"f","parameters":{"z":1},"strict":true},{"type":"mcp","server_label":"s","headers":{"x":"secret"},"authorization":"secret"}],"tool_choice":{"type":"function","name":"f"},"truncation":"auto",` +
 			`"user":"u","safety_identifier":"s","prompt_cache_key":"k","frequency_penalty":0.5,"conversation":"conv_1","background":true}`, `{"id":"resp_","object":"response","created_at":0,"model":"m-1-2026","status":"completed",` + output +
 			`"error":null,"incomplete_details":null,"completed_at":0,"previous_response_id":"resp_0","conversation":{"id":"conv_1"},"instructions":"Be brief.","metadata":{"a":"b"},"background":true,"max_output_tokens":99,"max_tool_calls":3,` +
 			`"parallel_tool_calls":false,"reasoning":{"effort":"low","summary":null},"store":false,"temperature":1.0,"top_p":0.5,"top_logprobs":2,"text":{"format":{"type":"text"},"verbosity":"low"},` +
-			`"tool_choice":{"type":"function","name":"f"},"tools":[{"type":"function","name":"f","parameters":{"z":1},"strict":true}],` +
+			`"tool_choice":{"type":"function","name":"f"},"tools":[{"type":"function","name":"f","parameters":{"z":1},"strict":true},{"type":"mcp","server_label":"s"}],` +
 			`"truncation":"auto","service_tier":"flex","user":"u","safety_identifier":"s","prompt_cache_key":"k","frequency_penalty":0.5,"presence_penalty":0.0,"citations":["u"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func defaults() *configv1.Config {
 			HeaderTimeout:         durationpb.New(600 * time.Second),
 			FirstEventTimeout:     durationpb.New(120 * time.Second),
 			IdleTimeout:           durationpb.New(120 * time.Second),
-			MaxEventBytes:         new(int64(32 << 20)),
+			MaxEventBytes:         new(int64(64 << 20)),
 			RetryBudgetPercent:    new(int32(10)),
 			BreakerFailurePercent: new(int32(50)),
 			BreakerRest:           durationpb.New(10 * time.Second),

@@ -92,8 +92,12 @@ func (p *Pending) Request() (request *responsesv1.StreamResponseRequest, keyID, 
 // Begin says that it is worked on, from the beginning: events of an earlier try go, and
 // what that has added to a conversation.
 func (p *Pending) Begin(ctx context.Context) error {
-	if err := p.keeper.params.Store.DeleteEvents(ctx, p.owner, p.object.Key, QueueEvents); err != nil {
-		return fail(err)
+	shown, err := p.keeper.lastEvent(ctx, p.owner, p.stored.GetResponse().GetId())
+	if err != nil {
+		return err
+	}
+	if shown >= QueueEvents {
+		p.stored.ShownBefore = max(p.stored.GetShownBefore(), shown)
 	}
 	conversation := p.stored.GetConversationId()
 	if conversation != "" && p.stored.GetResponse().GetStatus() == inProgress {
@@ -104,7 +108,33 @@ func (p *Pending) Begin(ctx context.Context) error {
 	}
 	response := proto.CloneOf(p.stored.GetResponse())
 	response.Status = new(inProgress)
-	return p.update(ctx, response, false)
+	if err := p.update(ctx, response, false); err != nil { // who follows it must see this first
+		return err
+	}
+	return fail(p.keeper.params.Store.DeleteEvents(ctx, p.owner, p.object.Key, QueueEvents))
+}
+
+// lastEvent is the number of a response's last event; less than QueueEvents: it has shown
+// nothing yet.
+func (k *Keeper) lastEvent(ctx context.Context, owner, id string) (int32, error) {
+	last := int32(QueueEvents - 1)
+	for {
+		events, err := k.Events(ctx, owner, id, last)
+		if err != nil || len(events) == 0 {
+			return last, err
+		}
+		last = events[len(events)-1].GetSequenceNumber()
+	}
+}
+
+// Followed is a stored response as who follows it must know it, with the number of the
+// last event that a try has shown which broke off; 0: none has.
+func (k *Keeper) Followed(ctx context.Context, owner, id string) (response *responsesv1.Response, shownBefore int32, err error) {
+	stored := &objectsv1.StoredResponse{}
+	if _, err := k.get(ctx, owner, responseKey(id), stored); err != nil {
+		return nil, 0, err
+	}
+	return shown(stored), stored.GetShownBefore(), nil
 }
 
 // End keeps the response as it ended. STATE_CONFLICT: somebody has cancelled it; then

@@ -10,6 +10,7 @@ import (
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/providers/wire/codec"
 	"github.com/signalbox-ai/signalbox/server/objectid"
@@ -58,14 +59,15 @@ func (in *Input) For(ctx context.Context, target *planv1.Target, limits wire.Lim
 // that are not the owner's to name.
 func (in *Input) mustLook(p *responsesv1.ResponseParams) bool {
 	spelled := func(what string) bool { return strings.Contains(p.GetInputJson(), what) }
-	return len(p.GetInputItems()) > 0 || slices.ContainsFunc(sealedID, spelled) || !in.raw && slices.ContainsFunc(anyID, spelled)
+	return len(p.GetInputItems()) > 0 || slices.ContainsFunc(ours, spelled) || !in.raw && slices.ContainsFunc(anyID, spelled)
 }
 
-// sealedID are the ways in which a text must spell an id of ours, in part, and anyID
-// those in which it must spell a member that has any. A letter may be escaped.
+// ours are the ways in which a text must spell an id or a compacted context of ours, in
+// part, and anyID those in which it must spell a member that has any id. A letter may be
+// escaped.
 var (
-	sealedID = []string{objectid.Mark, `\u00`}
-	anyID    = []string{`"id"`, `"approval_request_id"`}
+	ours  = []string{objectid.Mark, responses.CompactionMark, `\u00`}
+	anyID = []string{`"id"`, `"approval_request_id"`}
 )
 
 // fit makes the items typed, puts those of before in front of them, and gives each
@@ -106,7 +108,16 @@ func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv
 	if reference := item.GetItemReference(); reference != nil {
 		return in.reference(ctx, reference.GetId(), target)
 	}
+	if item.GetOtherJson() != "" && (item.GetType() == "" || strings.EqualFold(item.GetType(), "item_reference")) {
+		return nil, &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD, Message: "An item of the input has a type that is none.", Param: "input"}
+	}
 	home := !target.GetEmulated()
+	if home {
+		item = responses.Unpacked(item)
+	}
+	if !kept && in.strange(item) {
+		return nil, Missing("input")
+	}
 	changed := false
 	fitted := clone(item)
 	eachID(fitted, func(id *string) *string {
@@ -119,6 +130,24 @@ func (in *Input) item(ctx context.Context, item *responsesv1.Item, target *planv
 		return nil, nil //nolint:nilnil // see above
 	}
 	return fitted, nil
+}
+
+// strange says whether nothing but an id says what an item of the request is, and the
+// caller does not have it: somebody else's, or a provider's own.
+func (in *Input) strange(item *responsesv1.Item) bool {
+	reasoning := item.GetReasoning()
+	empty := reasoning != nil && reasoning.GetEncryptedContent() == "" && len(reasoning.GetContent()) == 0
+	strange, first := false, true
+	eachID(item, func(id *string) *string {
+		if id != nil && *id != "" {
+			_, err := in.sealer.Open(*id, in.owner)
+			his := err == nil || in.raw && errors.Is(err, objectid.ErrRaw)
+			strange = strange || !his && (empty || !first)
+		}
+		first = false
+		return id
+	})
+	return strange
 }
 
 // upstreamID is the id that the target knows an item by. Nil: it knows none. ours says

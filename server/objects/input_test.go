@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,14 +11,17 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	chatv1 "github.com/signalbox-ai/signalbox/gen/signalbox/chat/v1"
 	commonv1 "github.com/signalbox-ai/signalbox/gen/signalbox/common/v1"
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 	conversationsv1 "github.com/signalbox-ai/signalbox/gen/signalbox/conversations/v1"
 	planv1 "github.com/signalbox-ai/signalbox/gen/signalbox/plan/v1"
 	responsesv1 "github.com/signalbox-ai/signalbox/gen/signalbox/responses/v1"
 	"github.com/signalbox-ai/signalbox/providers/failure"
+	"github.com/signalbox-ai/signalbox/providers/responses"
 	"github.com/signalbox-ai/signalbox/providers/wire"
 	"github.com/signalbox-ai/signalbox/server/objectid"
 	"github.com/signalbox-ai/signalbox/server/storage"
@@ -67,7 +71,11 @@ func TestInputIsFittedToItsTarget(t *testing.T) {
 	foreign := k.Naming("openai", "/b").item("msg_upstream")
 	openai, xai, groq := &planv1.Target{Provider: "openai"}, &planv1.Target{Provider: "xai"}, &planv1.Target{Provider: "groq", Emulated: true}
 	const missing, conflict = commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND, commonv1.ErrorReason_ERROR_REASON_SELECTOR_CONFLICT
+	const invalid = commonv1.ErrorReason_ERROR_REASON_INVALID_FIELD
 	reference := func(id string) string { return `[{"type":"item_reference","id":"` + id + `"}]` }
+	approval := func(id string) string {
+		return `[{"type":"mcp_approval_response","approve":true,"approval_request_id":"` + id + `"}]`
+	}
 	message := func(id string) string {
 		return `[{"type":"message","role":"assistant","id":"` + id + `","content":"x"}]`
 	}
@@ -93,6 +101,12 @@ func TestInputIsFittedToItsTarget(t *testing.T) {
 		{name: "an item", input: message(id), target: openai, want: "msg_upstream"},
 		{name: "an item elsewhere", input: message(id), target: xai, want: ""},
 		{name: "a foreign item is what it says, without its id", input: message(foreign), target: openai, want: ""},
+		{name: "an approval of what somebody else asked", input: approval(foreign), target: openai, reason: missing},
+		{name: "an approval of what a provider asked", input: approval("mcpr_upstream"), target: openai, reason: missing},
+		{name: "an approval of who may use raw ids", input: approval("mcpr_upstream"), raw: true, target: openai, want: "mcpr_upstream"},
+		{name: "reasoning that is an id alone", input: `[{"type":"reasoning","summary":[],"id":"` + foreign + `"}]`, target: openai, reason: missing},
+		{name: "an item without a type", input: `[{"type":"","id":"` + foreign + `"}]`, target: openai, reason: invalid},
+		{name: "a reference in capitals", input: strings.Replace(reference(foreign), "item_r", "Item_R", 1), target: openai, reason: invalid},
 		{name: "a raw item", input: message("msg_upstream"), target: openai, want: ""},
 		{name: "a raw item of who may use them", input: message("msg_upstream"), raw: true, target: openai, want: "msg_upstream"},
 	} {
@@ -120,6 +134,26 @@ func TestInputIsFittedToItsTarget(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// A context that was compacted here is a message to a provider of responses.
+func TestOwnCompactionsAreUnpacked(t *testing.T) {
+	t.Parallel()
+	body, err := proto.Marshal(&chatv1.ChatMessage{Content: new("They met.")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := `[{"type":"compaction","encrypted_content":"` + responses.CompactionMark + base64.RawURLEncoding.EncodeToString(body) + `"}]`
+	for _, raw := range []bool{false, true} {
+		in, err := keeper(t).Input(t.Context(), &responsesv1.ResponseParams{InputJson: input}, owner, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := in.For(t.Context(), &planv1.Target{Provider: "openai"}, wire.Limits{})
+		if err != nil || len(p.GetInputItems()) != 1 || !strings.HasSuffix(p.GetInputItems()[0].GetMessage().GetContent(), "They met.") {
+			t.Errorf("got %v, %v", p, err)
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ type BackgroundDeps struct {
 	Principal func(name string) (*call.Principal, bool)
 	// Policies are the RPCs' policies.
 	Policies call.Policies
+	// Share is how many responses of one owner are worked on here at the same time, so
+	// that the others' need not wait for all of them.
+	Share int
 }
 
 // Background makes responses while nobody waits for them. They are worked on as calls
@@ -38,11 +41,12 @@ type Background struct {
 	mu      sync.Mutex
 	working map[string]context.CancelCauseFunc // by owner and id
 	waiting map[string]*waiting                // who waits for something new
+	busy    map[string]int                     // responses that are worked on, by owner
 }
 
 // NewBackground returns a Background. Serve comes before the first job.
 func NewBackground(deps BackgroundDeps) *Background {
-	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*waiting{}}
+	return &Background{deps: deps, working: map[string]context.CancelCauseFunc{}, waiting: map[string]*waiting{}, busy: map[string]int{}}
 }
 
 // Serve says who makes responses, and which steps a call passes.
@@ -148,12 +152,20 @@ func (b *Background) Follow(ctx context.Context, owner, id string, after int32, 
 	defer timer.Stop()
 	next, leave := b.wait(owner, id)
 	defer leave()
-	for {
+	for try := int32(-1); ; {
 		news := next()
-		response, err := b.deps.Objects.Response(ctx, owner, id) // before its events: none comes behind its end
+		response, shownBefore, err := b.deps.Objects.Followed(ctx, owner, id) // before its events: none comes behind its end
 		if err != nil {
 			return err
 		}
+		if try < 0 && after > shownBefore {
+			try = shownBefore // what was seen is of this try
+		}
+		if after >= objects.QueueEvents && try != shownBefore {
+			return failure.New(commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT,
+				"The response was begun anew, since the process that made it died. Follow it from its beginning.")
+		}
+		try = shownBefore
 		ended, err := b.show(ctx, owner, response, &after, send)
 		if err != nil || ended {
 			return err
@@ -242,6 +254,10 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 	case pending == nil:
 		return nil
 	}
+	if !b.enter(owner) {
+		return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "Other responses of the owner are worked on.", RetryAfter: time.Second}
+	}
+	defer b.leave(owner)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	b.mu.Lock()
@@ -276,6 +292,25 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 		return nil // cancelled or deleted, and kept so
 	}
 	return err
+}
+
+// enter takes a place of an owner's share. False: all are taken.
+func (b *Background) enter(owner string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[owner] >= b.deps.Share {
+		return false
+	}
+	b.busy[owner]++
+	return true
+}
+
+func (b *Background) leave(owner string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[owner]--; b.busy[owner] == 0 {
+		delete(b.busy, owner)
+	}
 }
 
 // watch stops the making of a response that another process has cancelled or deleted.

@@ -32,8 +32,8 @@ const someOwner = "/team/alpha"
 // faulty is a store with faults.
 type faulty struct {
 	objects.Store
-	put     error  // of Put; nil: none
-	deleted func() // is called when events were deleted; nil: nothing is
+	put    error  // of Put; nil: none
+	listed func() // is called when events are asked for; nil: nothing is
 }
 
 func (f *faulty) Put(ctx context.Context, owner string, object *storage.Object, items ...storage.Item) (bool, error) {
@@ -43,11 +43,11 @@ func (f *faulty) Put(ctx context.Context, owner string, object *storage.Object, 
 	return f.Store.Put(ctx, owner, object, items...)
 }
 
-func (f *faulty) DeleteEvents(ctx context.Context, owner string, parent storage.ObjectKey, from int64) error {
-	if f.deleted != nil {
-		defer f.deleted()
+func (f *faulty) ListEvents(ctx context.Context, owner string, parent storage.ObjectKey, after int64, limit int) ([]storage.Event, error) {
+	if f.listed != nil {
+		defer f.listed()
 	}
-	return f.Store.DeleteEvents(ctx, owner, parent, from)
+	return f.Store.ListEvents(ctx, owner, parent, after, limit)
 }
 
 // keeperOf is a keeper over a database of its own, with faults or without.
@@ -103,7 +103,7 @@ func conversation(t *testing.T, keeper *objects.Keeper) (kept, named string) {
 // refusing is a background whose calls are refused at their beginning.
 func refusing(keeper *objects.Keeper, reason commonv1.ErrorReason) *Background {
 	b := NewBackground(BackgroundDeps{
-		Objects:   keeper,
+		Objects: keeper, Share: 4,
 		Principal: func(name string) (*call.Principal, bool) { return &call.Principal{Name: name, Owner: someOwner}, true },
 	})
 	b.Serve(nil, &call.Chain{
@@ -158,14 +158,14 @@ func TestABeginningThatIsBrokenOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = pending.Begin(ctx); faults.deleted == nil {
+		if err = pending.Begin(ctx); faults.listed == nil {
 			if err != nil {
 				t.Fatal(err)
 			}
 		} else if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		faults.deleted = cancel
+		faults.listed = cancel
 	}
 }
 
@@ -204,7 +204,7 @@ func TestATurnWithoutItsResponse(t *testing.T) {
 func TestTheEndIsShownOnce(t *testing.T) {
 	t.Parallel()
 	keeper := keeperOf(t, &faulty{})
-	b := NewBackground(BackgroundDeps{Objects: keeper})
+	b := NewBackground(BackgroundDeps{Objects: keeper, Share: 4})
 	made, cancelled := "", ""
 	for _, id := range []*string{&made, &cancelled} {
 		*id = queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
@@ -242,6 +242,72 @@ func TestTheEndIsShownOnce(t *testing.T) {
 		if err != nil || strings.Join(got, ", ") != test.want {
 			t.Errorf("behind %d: got %q, %v, want %q", test.after, got, err, test.want)
 		}
+	}
+}
+
+// Who has seen events of a try that broke off is told so, instead of being shown the
+// rest of another one.
+func TestAResponseThatIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	b := NewBackground(BackgroundDeps{Objects: keeper, Share: 4})
+	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	for _, status := range []string{"in_progress", "completed"} { // of the first try and the second
+		pending, err := keeper.Pending(t.Context(), someOwner, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pending.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		response := pending.Response()
+		response.Status = &status
+		var events []*responsesv1.StreamEvent
+		for number := range int32(2) {
+			event := responses.Ended(response, objects.QueueEvents+number)
+			if number == 0 || status == "in_progress" {
+				event.Type = "response.in_progress"
+			}
+			events = append(events, event)
+		}
+		if status == "completed" {
+			if err := pending.End(t.Context(), response); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := keeper.AddEvents(t.Context(), someOwner, id, events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for after, want := range map[int32]int{-1: 4, 0: 3, 2: 0} {
+		got := 0
+		err := b.Follow(t.Context(), someOwner, id, after, func(*responsesv1.StreamEvent, bool) error { got++; return nil })
+		failed := failure.As(err)
+		if got != want || (err != nil) != (want == 0) || err != nil && failed.Reason != commonv1.ErrorReason_ERROR_REASON_STATE_CONFLICT {
+			t.Errorf("behind %d: %d events, %v", after, got, err)
+		}
+	}
+}
+
+// An owner whose responses are many waits for its own alone.
+func TestOwnersHaveTheirShare(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	b := refusing(keeper, commonv1.ErrorReason_ERROR_REASON_SCOPE_MISSING)
+	for range b.deps.Share {
+		b.enter("/team/beta")
+		b.enter(someOwner)
+	}
+	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	if wait, later := Later(b.Work(t.Context(), someOwner, id, false)); !later || wait <= 0 {
+		t.Errorf("it waits %v, %v", wait, later)
+	}
+	b.leave(someOwner)
+	if err := b.Work(t.Context(), someOwner, id, false); err != nil {
+		t.Error(err)
+	}
+	if response, err := keeper.Response(t.Context(), someOwner, id); err != nil || response.GetStatus() != "failed" {
+		t.Errorf("it is %v, %v", response, err)
 	}
 }
 

@@ -1356,8 +1356,8 @@ type Objects struct {
 	// still read. Each at least 32 characters. Secrets. Empty: one key, made at the
 	// first start and kept in the store. SIGNALBOX_ID_KEY gives one.
 	IdKeys []string `protobuf:"bytes,5,rep,name=id_keys,json=idKeys,proto3" json:"id_keys,omitempty"`
-	// Most background responses that one gateway works on at the same time. Defaults
-	// to 64.
+	// Most background responses that one gateway works on at the same time, half of
+	// them of one owner. Defaults to 64.
 	MaxBackground *int32 `protobuf:"varint,6,opt,name=max_background,json=maxBackground,proto3,oneof" json:"max_background,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1776,8 +1776,8 @@ type Upstream struct {
 	FirstEventTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=first_event_timeout,json=firstEventTimeout,proto3" json:"first_event_timeout,omitempty"`
 	// How long a stream may be without an event. Defaults to "120s".
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
-	// Largest event of a stream, and largest reply, in bytes. Defaults to 33554432
-	// (32 MiB).
+	// Largest event of a stream, and largest reply, in bytes. Defaults to 67108864
+	// (64 MiB), which holds 2,048 vectors of 3,072 numbers in base64.
 	MaxEventBytes *int64 `protobuf:"varint,7,opt,name=max_event_bytes,json=maxEventBytes,proto3,oneof" json:"max_event_bytes,omitempty"`
 	// Retries allowed in ten seconds, in percent of the calls in them; ten are
 	// always allowed. Defaults to 10.

@@ -42,7 +42,10 @@ type StoredResponse struct {
 	// Public id of the key that asked for it. Set with `request`.
 	KeyId string `protobuf:"bytes,5,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	// The request id of the call that asked for it. Set with `request`.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Number of the last event that a try has shown which broke off, so that the response
+	// was begun anew. 0: none has.
+	ShownBefore   int32 `protobuf:"varint,7,opt,name=shown_before,json=shownBefore,proto3" json:"shown_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,6 +120,13 @@ func (x *StoredResponse) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *StoredResponse) GetShownBefore() int32 {
+	if x != nil {
+		return x.ShownBefore
+	}
+	return 0
 }
 
 // A chat completion. The messages of its request are beside it, an item each.
@@ -215,7 +225,7 @@ var File_signalbox_objects_v1_objects_proto protoreflect.FileDescriptor
 
 const file_signalbox_objects_v1_objects_proto_rawDesc = "" +
 	"\n" +
-	"\"signalbox/objects/v1/objects.proto\x12\x14signalbox.objects.v1\x1a\x1csignalbox/chat/v1/chat.proto\x1a.signalbox/conversations/v1/conversations.proto\x1a&signalbox/responses/v1/responses.proto\x1a.signalbox/responses/v1/responses_service.proto\"\x97\x02\n" +
+	"\"signalbox/objects/v1/objects.proto\x12\x14signalbox.objects.v1\x1a\x1csignalbox/chat/v1/chat.proto\x1a.signalbox/conversations/v1/conversations.proto\x1a&signalbox/responses/v1/responses.proto\x1a.signalbox/responses/v1/responses_service.proto\"\xba\x02\n" +
 	"\x0eStoredResponse\x12<\n" +
 	"\bresponse\x18\x01 \x01(\v2 .signalbox.responses.v1.ResponseR\bresponse\x12\x1f\n" +
 	"\vprevious_id\x18\x02 \x01(\tR\n" +
@@ -224,7 +234,8 @@ const file_signalbox_objects_v1_objects_proto_rawDesc = "" +
 	"\arequest\x18\x04 \x01(\v2-.signalbox.responses.v1.StreamResponseRequestR\arequest\x12\x15\n" +
 	"\x06key_id\x18\x05 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestId\"U\n" +
+	"request_id\x18\x06 \x01(\tR\trequestId\x12!\n" +
+	"\fshown_before\x18\a \x01(\x05R\vshownBefore\"U\n" +
 	"\x10StoredCompletion\x12A\n" +
 	"\n" +
 	"completion\x18\x01 \x01(\v2!.signalbox.chat.v1.ChatCompletionR\n" +
