@@ -200,7 +200,7 @@ func TestRecordedResponsesCut(t *testing.T) {
 			n := len(r.recorded(t))
 			outcomes := map[string]int{}
 			step := 1 + n/25
-			for at := 0; at < n; at++ {
+			for at := range n {
 				if at%step != 0 && at < n-2 {
 					continue
 				}
