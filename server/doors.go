@@ -192,11 +192,11 @@ func (s *Server) listen(ctx context.Context) (listeners, error) {
 	var config net.ListenConfig
 	var err error
 	if lanes.http, err = config.Listen(ctx, "tcp", cfg.GetHttpAddr()); err != nil {
-		return listeners{}, fmt.Errorf("listen for REST: %w", err)
+		return listeners{}, fmt.Errorf("listen for REST: %w; SIGNALBOX_HTTP_ADDR or --http-addr names another address", err)
 	}
 	if lanes.grpc, err = config.Listen(ctx, "tcp", cfg.GetGrpcAddr()); err != nil {
 		_ = lanes.http.Close() // the first error is the one to tell
-		return listeners{}, fmt.Errorf("listen for gRPC: %w", err)
+		return listeners{}, fmt.Errorf("listen for gRPC: %w; SIGNALBOX_GRPC_ADDR or --grpc-addr names another address", err)
 	}
 	lanes.http, lanes.grpc = narrow{lanes.http}, narrow{lanes.grpc}
 	return lanes, nil

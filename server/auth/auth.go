@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	auditv1 "github.com/signalbox-ai/signalbox/gen/signalbox/audit/v1"
@@ -183,5 +182,5 @@ func invalid() *failure.Error {
 
 func missing(scope policyv1.Scope) *failure.Error {
 	return failure.New(commonv1.ErrorReason_ERROR_REASON_SCOPE_MISSING,
-		"The API key lacks the scope "+strings.TrimPrefix(scope.String(), "SCOPE_")+", which this call needs.")
+		"The API key lacks the scope "+scope.String()+", which this call needs. A key of the configuration has those of its auth.keys[].scopes.")
 }

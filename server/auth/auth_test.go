@@ -140,7 +140,7 @@ func TestRefusalsTellNothing(t *testing.T) {
 		t.Errorf("%v, %v", unknown, malformed)
 	}
 	_, scope := open(t, a, "reader-secret", policyv1.Scope_SCOPE_CHAT)
-	if scope.HTTPStatus() != 403 || scope.Message != "The API key lacks the scope CHAT, which this call needs." {
+	if scope.HTTPStatus() != 403 || scope.Message != "The API key lacks the scope SCOPE_CHAT, which this call needs. A key of the configuration has those of its auth.keys[].scopes." {
 		t.Errorf("%d %s", scope.HTTPStatus(), scope.Message)
 	}
 	for _, failed := range []*failure.Error{unknown, malformed, scope} {

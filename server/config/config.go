@@ -99,8 +99,9 @@ func System(types []providers.Type) *Source {
 	}
 }
 
-// Load makes the configuration. The error joins everything that is wrong, one
-// line each, with file, line and column where a file is at fault.
+// Load makes the configuration. The error joins everything that the first stage with
+// a fault found (docs/configuration.md lists them), one line each, with file, line and
+// column where a file is at fault.
 func Load(source Source) (*Config, error) {
 	l := &loader{source: source, where: map[string]position{}, from: map[string]string{}, expanded: map[string]string{}}
 	l.readEnvironment()

@@ -130,6 +130,19 @@ func TestWhatIsWrongIsToldInOneLine_WithItsPlace(t *testing.T) {
 			},
 		},
 		{"no weight", "routes: [{name: a, strategy: ROUTE_STRATEGY_WEIGHTED, targets: [{model: m, weight: 0}]}]\n", nil, []string{"FILE:1:30: routes[0].strategy: no target has a weight"}},
+		{
+			"names and secrets of keys", "auth: {keys: [{name: a b, sha256: canary, owner: team}]}\n", nil,
+			[]string{
+				"FILE:1:22: auth.keys[0].name: must be 1 to 64 letters", `FILE:1:35: auth.keys[0].sha256: must be the SHA-256 of the key, 64 hexadecimal digits: printf %s "$secret" | sha256sum`,
+				`FILE:1:50: auth.keys[0].owner: must be a path of names such as "/team/alpha"`,
+			},
+		},
+		{
+			"names of values", "auth: {keys: [{name: a, sha256: " + hash + ", scopes: [SCOPE_FOO, SCOPE_CHAT]}]}\naudit: {fsync: NEVER}\n", nil,
+			[]string{`there is no "SCOPE_FOO"; there are SCOPE_ANY, SCOPE_CHAT, SCOPE_RESPONSES, SCOPE_EMBEDDINGS, SCOPE_ADMIN_READ, SCOPE_RAW_IDS`, `FILE:2:16: there is no "NEVER"; there are FSYNC_INTERVAL, FSYNC_ALWAYS`},
+		},
+		{"the scope for nothing", "auth: {keys: [{name: a, sha256: " + hash + ", scopes: [SCOPE_UNSPECIFIED]}]}\n", nil, []string{"auth.keys[0].scopes[0]: must be a scope, such as SCOPE_CHAT"}},
+		{"a number that is no value", "audit: {fsync: 7}\n", nil, []string{"FILE:1:16: audit.fsync: "}},
 		{"an unknown strategy", "routes: [{name: a, strategy: BEST, targets: [{model: m}]}]\n", nil, []string{"FILE:1:30: "}},
 		{"a route that takes very long", "routes: [{name: a, total_timeout: 1000000000h, targets: [{model: m}]}]\n", nil, []string{"FILE:1:35: routes[0].total_timeout: is too long"}},
 		{"a wait of nothing", "routes: [{name: a, first_token_timeout: 0s, targets: [{model: m}]}]\n", nil, []string{"FILE:1:41: routes[0].first_token_timeout: "}},

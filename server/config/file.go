@@ -11,10 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"buf.build/go/protoyaml"
 	"go.yaml.in/yaml/v3"
-	"google.golang.org/protobuf/proto"
 
 	configv1 "github.com/signalbox-ai/signalbox/gen/signalbox/config/v1"
 )
@@ -75,12 +73,6 @@ func (l *loader) openFile() ([]byte, error) {
 	return text, nil
 }
 
-// rules are the rules of the proto.
-type rules struct{}
-
-// Validate is protovalidate's, without its options.
-func (rules) Validate(message proto.Message) error { return protovalidate.Validate(message) }
-
 // lengthen adds an empty line for each line that YAML ends otherwise than with a
 // line feed: protoyaml looks lines up by YAML's numbers in a list of its own, which
 // knows no other end, and panics beyond it.
@@ -140,6 +132,6 @@ func (l *loader) failFile(err error) {
 		}
 		line, _ := strconv.Atoi(parts[1])
 		column, _ := strconv.Atoi(parts[2])
-		l.failAt(position{line, column}, "%s", parts[3])
+		l.failAt(position{line, column}, "%s", strings.TrimSuffix(parts[3], " ()")) // a remedy names no rule
 	}
 }

@@ -61,7 +61,7 @@ func (l *loader) err() error { return errors.Join(l.errs...) }
 // validate applies the rules of the proto to the whole. The file has passed them
 // already; this is for what variables and defaults brought.
 func (l *loader) validate(message proto.Message) error {
-	err := protovalidate.Validate(message)
+	err := rules{}.Validate(message)
 	var violations *protovalidate.ValidationError
 	if !errors.As(err, &violations) {
 		return err

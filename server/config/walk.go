@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -109,8 +110,11 @@ func (w *walker) field(node *yaml.Node, field protoreflect.FieldDescriptor, path
 		}
 		member := fmt.Sprintf("%s[%d]", path, i)
 		w.loader.where[member] = place(item)
+		before := len(w.loader.errs)
 		w.item(item, field, member)
-		kept = append(kept, item)
+		if field.Enum() == nil || len(w.loader.errs) == before {
+			kept = append(kept, item)
+		}
 	}
 	node.Content = kept
 }
@@ -121,6 +125,28 @@ func (w *walker) item(node *yaml.Node, field protoreflect.FieldDescriptor, path 
 		return
 	}
 	w.scalar(node)
+	if field.Enum() != nil && node.Kind == yaml.ScalarNode {
+		w.enum(node, field.Enum())
+	}
+}
+
+// enum refuses what is no name of a value. protoyaml does, but offers some of the
+// names only, and among them the one for nothing.
+func (w *walker) enum(node *yaml.Node, descriptor protoreflect.EnumDescriptor) {
+	values := descriptor.Values()
+	if value := values.ByName(protoreflect.Name(node.Value)); value != nil {
+		return
+	}
+	if _, err := strconv.ParseInt(node.Value, 0, 32); err == nil {
+		return // a number, which protoyaml and the rules judge
+	}
+	list := make([]string, 0, values.Len())
+	for i := range values.Len() {
+		if values.Get(i).Number() != 0 {
+			list = append(list, string(values.Get(i).Name()))
+		}
+	}
+	w.loader.failAt(place(node), "there is no %q; there are %s", node.Value, strings.Join(list, ", "))
 }
 
 // reference is ${NAME}, ${NAME:-default} or, for a dollar sign before a brace, $${.

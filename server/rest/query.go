@@ -94,8 +94,11 @@ const most = 64
 func add(m protoreflect.Message, field protoreflect.FieldDescriptor, name, key string, values []string) error {
 	if field.IsMap() {
 		entries := m.Mutable(field).Map()
-		if len(values) != 1 || entries.Len() >= most {
+		if len(values) != 1 {
 			return invalid(name, "must be there once")
+		}
+		if entries.Len() >= most {
+			return invalid(string(field.Name()), fmt.Sprintf("has too many keys; at most %d are taken", most))
 		}
 		entries.Set(protoreflect.ValueOfString(key).MapKey(), protoreflect.ValueOfString(values[0]))
 		return nil

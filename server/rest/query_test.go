@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 
@@ -47,6 +48,7 @@ func TestQuery(t *testing.T) {
 		{name: "a list beside a body", message: add, query: "include[]=a&params[x]=y&metadata[a]=b", want: `include: "a"`},
 		{name: "a map", message: completions, query: "metadata[team]=a&metadata[x y]=b&model=m", want: `model: "m" metadata { key: "team" value: "a" } metadata { key: "x y" value: "b" }`},
 		{name: "a map's key twice", message: completions, query: "metadata[a]=1&metadata[a]=2", param: "metadata[a]"},
+		{name: "a map of too many keys", message: completions, query: manyKeys(65), param: "metadata"},
 		{name: "a map without a key", message: completions, query: "metadata[]=1", param: "metadata[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,4 +76,13 @@ func TestQuery(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyKeys is a query of so many keys of metadata.
+func manyKeys(n int) string {
+	values := url.Values{}
+	for i := range n {
+		values.Set(fmt.Sprintf("metadata[k%d]", i), "v")
+	}
+	return values.Encode()
 }

@@ -843,9 +843,9 @@ type Provider struct {
 	Organization string `protobuf:"bytes,10,opt,name=organization,proto3" json:"organization,omitempty"`
 	// OpenAI's project, sent as `OpenAI-Project`. Defaults to none.
 	Project string `protobuf:"bytes,11,opt,name=project,proto3" json:"project,omitempty"`
-	// Further keys of the same account, or of others, beside `api_key`. Calls are
-	// spread over all keys by weight; one that the provider answers with 401, 402, 403
-	// or 429 rests alone.
+	// Further keys beside `api_key`. Calls are spread over all keys by weight; one that
+	// the provider answers with 401, 402, 403 or 429 rests alone. All are of one account
+	// and project where the provider keeps what was made: another one does not see it.
 	Keys []*ProviderKey `protobuf:"bytes,12,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Version of the API, sent as the query parameter `api-version`. Azure alone; empty
 	// there: the API without versions, `/openai/v1`. <TYPE>_API_VERSION.
