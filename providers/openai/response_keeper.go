@@ -34,7 +34,6 @@ func (k responseKeeper) GetResponse(ctx context.Context, c *providers.Call[*resp
 		return nil, err
 	}
 	m, err := doResponse(ctx, k.o, s)
-	s.call.Exchange.UsageJSON = "" // what was used was counted when it was
 	return m, missing(err)
 }
 

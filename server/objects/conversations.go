@@ -21,7 +21,7 @@ func (k *Keeper) CreateConversation(ctx context.Context, owner string, params *c
 	if err != nil {
 		return nil, err
 	}
-	items, err := storedItems(renamed(params.GetItems()))
+	items, err := storedItems(Renamed(params.GetItems()))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (k *Keeper) DeleteConversation(ctx context.Context, owner, id string) error
 
 // AddItems adds items to the end of a conversation, and returns them with their ids.
 func (k *Keeper) AddItems(ctx context.Context, owner, id string, items []*responsesv1.Item) (*conversationsv1.ConversationItemList, error) {
-	items = renamed(items)
+	items = Renamed(items)
 	kept, err := storedItems(items)
 	if err != nil {
 		return nil, err
@@ -97,9 +97,9 @@ func (k *Keeper) append(ctx context.Context, owner, id string, items []storage.I
 	return fail(k.params.Store.Touch(ctx, owner, conversationKey(id), k.expires(storage.ObjectConversation)))
 }
 
-// renamed are items without the ids that a caller gave them: it may have said the same
-// before, and ids of ours name other items.
-func renamed(items []*responsesv1.Item) []*responsesv1.Item {
+// Renamed are items without the ids that a caller gave them: it may have said the same
+// before, and ids of ours name other items. They are changed in place.
+func Renamed(items []*responsesv1.Item) []*responsesv1.Item {
 	for _, item := range items {
 		forgetID(item)
 	}
@@ -140,8 +140,8 @@ func within(item, conversation string) string {
 }
 
 // conversationUntil are the items of a conversation up to the output of a response.
-func (k *Keeper) conversationUntil(ctx context.Context, owner, id, response string) ([]*responsesv1.Item, error) {
-	all, err := k.allItems(ctx, owner, conversationKey(id))
+func (k *Keeper) conversationUntil(ctx context.Context, owner, id, response string, left *memory) ([]*responsesv1.Item, error) {
+	all, err := k.allItems(ctx, owner, conversationKey(id), left)
 	if err != nil {
 		return nil, named(err, "previous_response_id")
 	}

@@ -69,7 +69,7 @@ func (k *Keeper) Input(ctx context.Context, params *responsesv1.ResponseParams, 
 	}
 	in := &Input{params: params, owner: owner, raw: raw, sealer: k.params.IDs, keeper: k}
 	e := &in.earlier
-	id := found.ref.UpstreamID
+	id, left := found.ref.UpstreamID, maxMemory
 	switch {
 	case !found.Kept:
 	case found.raw || found.Instance != "":
@@ -80,10 +80,10 @@ func (k *Keeper) Input(ctx context.Context, params *responsesv1.ResponseParams, 
 		}
 	case found.Param == "conversation":
 		e.kept = id
-		e.items, err = k.conversationItems(ctx, owner, id)
+		e.items, err = k.conversationItems(ctx, owner, id, &left)
 	default:
 		e.previous = id
-		e.items, err = k.history(ctx, owner, id)
+		e.items, err = k.history(ctx, owner, id, &left)
 	}
 	if err != nil {
 		return nil, err
@@ -105,8 +105,8 @@ func (in *Input) AtProvider() string {
 }
 
 // conversationItems are all items of a conversation, with their places.
-func (k *Keeper) conversationItems(ctx context.Context, owner, id string) ([]*responsesv1.Item, error) {
-	items, err := k.allItems(ctx, owner, conversationKey(id))
+func (k *Keeper) conversationItems(ctx context.Context, owner, id string, left *memory) ([]*responsesv1.Item, error) {
+	items, err := k.allItems(ctx, owner, conversationKey(id), left)
 	if err != nil {
 		return nil, named(err, "conversation")
 	}
@@ -162,7 +162,8 @@ func (in *Input) meant(ctx context.Context, item *responsesv1.Item) *responsesv1
 // Queued takes the items that the request brings from the queued response that they
 // were kept with, so that they have the same ids whoever makes it, and however often.
 func (in *Input) Queued(ctx context.Context, response string) (err error) {
-	in.own, err = in.keeper.allItems(ctx, in.owner, responseKey(response))
+	left := maxMemory
+	in.own, err = in.keeper.allItems(ctx, in.owner, responseKey(response), &left)
 	return err
 }
 
@@ -184,7 +185,7 @@ func (in *Input) AddTurn(ctx context.Context, response string, output []*respons
 	if kept {
 		in.keeper.place(turn, response)
 	} else {
-		renamed(turn)
+		Renamed(turn)
 	}
 	items, err := storedItems(turn)
 	if err != nil {

@@ -157,6 +157,28 @@ func TestOwnCompactionsAreUnpacked(t *testing.T) {
 	}
 }
 
+// What a request goes on from is read as far as memory is given to it.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	k := keeper(t)
+	var items []*responsesv1.Item
+	for range 20 {
+		items = append(items, said(strings.Repeat("a", 1000)))
+	}
+	made, err := k.CreateConversation(t.Context(), owner, &conversationsv1.ConversationParams{Items: items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left, want := range map[memory]commonv1.ErrorReason{
+		19_000: commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, 40_000: commonv1.ErrorReason_ERROR_REASON_UNSPECIFIED,
+	} {
+		all, err := k.conversationItems(t.Context(), owner, made.GetId(), &left)
+		if reasonOf(err) != want || (err == nil) != (len(all) == 20) {
+			t.Errorf("%d items, %v", len(all), err)
+		}
+	}
+}
+
 // Texts keep their bytes, whatever they look like.
 func TestTextsOfAnInputStay(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,7 @@ type kept struct {
 	items       []*responsesv1.Item
 	first, last *string
 	more        bool
+	bytes       int // of the items, as the store has them
 }
 
 // items is a page of the items of an object.
@@ -67,17 +68,35 @@ func (k *Keeper) items(ctx context.Context, owner string, parent storage.ObjectK
 			return kept{}, err
 		}
 		list.items = append(list.items, item)
+		list.bytes += len(found.Items[i].Body)
 	}
 	return list, nil
 }
 
+// memory is how many bytes of what is kept a request may still bring into memory.
+type memory int
+
+// maxMemory is what one request may go on from, in bytes. No provider takes as much.
+const maxMemory = memory(128 << 20)
+
+// take refuses what is too much.
+func (m *memory) take(bytes int) error {
+	if *m -= memory(bytes); *m < 0 {
+		return failure.New(commonv1.ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE, "The request goes on from more than the gateway sends at once.")
+	}
+	return nil
+}
+
 // allItems are all items of an object, in order.
-func (k *Keeper) allItems(ctx context.Context, owner string, parent storage.ObjectKey) ([]*responsesv1.Item, error) {
+func (k *Keeper) allItems(ctx context.Context, owner string, parent storage.ObjectKey, left *memory) ([]*responsesv1.Item, error) {
 	var all []*responsesv1.Item
 	page := Page{Limit: storage.MaxPage}
 	for {
 		list, err := k.items(ctx, owner, parent, page)
 		if err != nil {
+			return nil, err
+		}
+		if err := left.take(list.bytes); err != nil {
 			return nil, err
 		}
 		all = append(all, list.items...)

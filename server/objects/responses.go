@@ -126,7 +126,7 @@ func (k *Keeper) InputItems(ctx context.Context, owner, id string, page Page) (*
 }
 
 // history is everything that a stored response has seen and said, oldest first.
-func (k *Keeper) history(ctx context.Context, owner, id string) ([]*responsesv1.Item, error) {
+func (k *Keeper) history(ctx context.Context, owner, id string, left *memory) ([]*responsesv1.Item, error) {
 	var turns [][]*responsesv1.Item
 	for id != "" {
 		if len(turns) >= 2*maxTurns {
@@ -137,18 +137,22 @@ func (k *Keeper) history(ctx context.Context, owner, id string) ([]*responsesv1.
 			}
 		}
 		stored := &objectsv1.StoredResponse{}
-		if _, err := k.get(ctx, owner, responseKey(id), stored); err != nil {
+		object, err := k.get(ctx, owner, responseKey(id), stored)
+		if err != nil {
 			return nil, named(err, "previous_response_id")
 		}
+		if err := left.take(len(object.Body)); err != nil {
+			return nil, err
+		}
 		if conversation := stored.GetConversationId(); conversation != "" {
-			said, err := k.conversationUntil(ctx, owner, conversation, id)
+			said, err := k.conversationUntil(ctx, owner, conversation, id, left)
 			if err != nil {
 				return nil, err
 			}
 			turns = append(turns, said)
 			break
 		}
-		input, err := k.allItems(ctx, owner, responseKey(id))
+		input, err := k.allItems(ctx, owner, responseKey(id), left)
 		if err != nil {
 			return nil, err
 		}

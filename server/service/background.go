@@ -258,6 +258,7 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 		return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "Other responses of the owner are worked on.", RetryAfter: time.Second}
 	}
 	defer b.leave(owner)
+	outer := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	b.mu.Lock()
@@ -289,9 +290,23 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 		err = m.make(ctx)
 	}
 	if errors.Is(err, errStopped) {
-		return nil // cancelled or deleted, and kept so
+		return b.settled(outer, owner, id)
 	}
 	return err
+}
+
+// settled makes sure that a response that was stopped has ended or is gone. One that is
+// still open was changed by another worker, that may have met this one, too.
+func (b *Background) settled(ctx context.Context, owner, id string) error {
+	pending, err := b.deps.Objects.Pending(ctx, owner, id)
+	switch {
+	case failure.As(err) != nil && failure.As(err).Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND:
+		return nil
+	case err == nil && pending != nil:
+		return errors.New("another worker makes the response, too")
+	default:
+		return err
+	}
 }
 
 // enter takes a place of an owner's share. False: all are taken.

@@ -289,6 +289,41 @@ func TestAResponseThatIsBegunAnew(t *testing.T) {
 	}
 }
 
+// A try that is stopped while the response is still open is tried again: who stopped it
+// was another one.
+func TestAStoppedTryLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	b := refusing(keeper, commonv1.ErrorReason_ERROR_REASON_CANCELLED)
+	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	if err := b.settled(t.Context(), someOwner, id); err == nil {
+		t.Error("an open response counts as settled")
+	}
+	if _, err := keeper.Cancel(t.Context(), someOwner, id); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{id, "resp_gone"} {
+		if err := b.settled(t.Context(), someOwner, id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// A key that has another owner by now does not make the response of the one before.
+func TestAKeyThatHasAnotherOwner(t *testing.T) {
+	t.Parallel()
+	keeper := keeperOf(t, &faulty{})
+	b := refusing(keeper, commonv1.ErrorReason_ERROR_REASON_OVERLOADED) // were it let in, it would wait
+	b.deps.Principal = func(string) (*call.Principal, bool) { return &call.Principal{Owner: "/team/beta"}, true }
+	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	if err := b.Work(t.Context(), someOwner, id, false); err != nil {
+		t.Error(err)
+	}
+	if response, err := keeper.Response(t.Context(), someOwner, id); err != nil || response.GetStatus() != "failed" {
+		t.Errorf("it is %v, %v", response, err)
+	}
+}
+
 // An owner whose responses are many waits for its own alone.
 func TestOwnersHaveTheirShare(t *testing.T) {
 	t.Parallel()

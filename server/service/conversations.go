@@ -61,6 +61,7 @@ func (s *Conversations) CreateConversation(ctx context.Context, req *conversatio
 	var made *conversationsv1.Conversation
 	var err error
 	if atProvider(c) {
+		objects.Renamed(req.GetParams().GetItems())
 		made, err = ask(ctx, s.deps.Keepers, &conversationsv1.CreateConversationRequest{Params: req.GetParams()}, providers.ConversationKeeper.CreateConversation)
 	} else {
 		made, err = s.deps.Objects.CreateConversation(ctx, ownerOf(c), req.GetParams())
@@ -151,6 +152,7 @@ func (s *Conversations) CreateConversationItems(ctx context.Context, req *conver
 	}
 	var list *conversationsv1.ConversationItemList
 	if atProvider(c) {
+		objects.Renamed(items)
 		list, err = ask(ctx, s.deps.Keepers, &conversationsv1.CreateConversationItemsRequest{ConversationId: id, Include: req.GetInclude(), Params: req.GetParams()},
 			providers.ConversationKeeper.CreateConversationItems)
 	} else {

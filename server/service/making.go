@@ -32,8 +32,8 @@ type making struct {
 func (m *making) make(ctx context.Context) error {
 	request, keyID, requestID := m.pending.Request()
 	principal, known := m.background.deps.Principal(keyID)
-	if !known {
-		return m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID, "The key that asked for the response is gone."))
+	if !known || principal.Owner != m.owner {
+		return m.fail(ctx, failure.New(commonv1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID, "The key that asked for the response is gone, or somebody else's."))
 	}
 	c := call.New(auditv1.Entrance_ENTRANCE_BACKGROUND, requestID)
 	c.HTTPMethod, c.Path, c.Principal = "POST", "/"+streamResponse, principal

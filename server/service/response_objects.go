@@ -86,7 +86,7 @@ func (s *Responses) resume(ctx context.Context, c *call.Call, id string, req *re
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close(); c.Outcome.Exchange.UsageJSON = "" }() // see ask
 	names := namingOf(c, s.deps.Objects)
 	for {
 		event, err := stream.Recv()

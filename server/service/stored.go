@@ -31,6 +31,7 @@ func ask[A any, P proto.Message, R any](ctx context.Context, able map[string]A, 
 		reply, err = ask(provider, ctx, &providers.Call[P]{
 			Params: params, Target: target, Retry: c.Plan.GetRetry(), RequestID: c.RequestID, Exchange: &c.Outcome.Exchange,
 		})
+		c.Outcome.Exchange.UsageJSON = "" // what was used was counted when it was
 		if failed := failure.As(err); failed == nil || failed.Reason != commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
 			return reply, err
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,26 @@ func TestABackgroundResponse(t *testing.T) {
 	}
 	w.as("b").fails(t, http.StatusNotFound, "not_found", http.MethodGet, "/v1/responses/"+id, "")
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, "/v1/responses", responseBody(emulated, "Hello", background, `"store":false`))
+}
+
+// What a response used is told once, however often it is read: to read it costs nothing.
+func TestReadingIsNoUse(t *testing.T) {
+	t.Parallel()
+	w := start(t, "", servertest.Hurry())
+	streamed := eventsOf(t, w.ask(http.MethodPost, "/v1/responses", responseBody(native, "Hello", background, `"stream":true`)))
+	end, _ := streamed[len(streamed)-1]["response"].(map[string]any)
+	id := object(end).text("id")
+	for name, read := range map[string][2]string{
+		"read": {http.MethodGet, ""}, "resumed": {http.MethodGet, "?stream=true"}, "cancelled": {http.MethodPost, "/cancel"},
+	} {
+		reply := w.ask(read[0], "/v1/responses/"+id+read[1], "", "X-Request-Id", name)
+		if reply.Status != http.StatusOK || !strings.Contains(reply.Body, `"total_tokens"`) {
+			t.Errorf("%s: %d %s", name, reply.Status, reply.Body)
+		}
+		if own, _ := w.records(t, name, 1); own.GetUsageJson() != "" || own.GetUsage() != nil {
+			t.Errorf("%s: its record has the usage %s %v", name, own.GetUsageJson(), own.GetUsage())
+		}
+	}
 }
 
 // Its events can be followed from the start, and from anywhere, while it is made and

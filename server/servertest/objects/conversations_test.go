@@ -205,15 +205,26 @@ func TestConversationsTakeItems(t *testing.T) {
 	long := `{"metadata":{"` + strings.Repeat("n", 65) + `":"x"}}`
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, conversations, long)
 	w.fails(t, http.StatusBadRequest, "invalid_value", http.MethodPost, conversations+"/"+id, long)
-	// Ids that a caller gives are not those of items.
+}
+
+// Ids that a caller gives are not those of items, whoever keeps the conversation.
+func TestItemsHaveIDsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := start(t, "")
 	twice := `{"items":[{"type":"message","id":"msg_1","role":"user","content":"A"},{"type":"message","id":"msg_1","role":"user","content":"B"}]}`
-	for range 2 {
+	for _, query := range []string{"", "?provider=openai"} {
+		id := w.must(t, http.MethodPost, conversations+query, twice).text("id")
 		w.must(t, http.MethodPost, conversations+"/"+id+"/items", twice)
+		equal(t, "items", words(w.items(t, id)), []string{"user: A", "user: B", "user: A", "user: B"})
+		ids := idsOf(w.items(t, id))
+		slices.Sort(ids)
+		if len(slices.Compact(ids)) != 4 {
+			t.Errorf("the ids are %q", ids)
+		}
 	}
-	equal(t, "items", words(w.items(t, id)), []string{"user: One", "user: A", "user: B", "user: A", "user: B"})
-	ids := idsOf(w.items(t, id))
-	slices.Sort(ids)
-	if len(slices.Compact(ids)) != 5 {
-		t.Errorf("the ids are %q", ids)
+	for _, request := range w.ups["openai"].Requests() {
+		if strings.Contains(string(request.Body), "msg_1") {
+			t.Errorf("the provider was sent %s", request.Body)
+		}
 	}
 }
