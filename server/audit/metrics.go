@@ -36,13 +36,6 @@ const (
 	SyncFailed Counter = "sync_failed"
 )
 
-// Counters are all of them.
-func Counters() []Counter {
-	return []Counter{
-		Begun, Ended, ShedBegun, ShedEnded, Refused, ShedBodies, Shipped, ShipFailed, Rejected, Torn, Interrupted, Deleted, SyncFailed,
-	}
-}
-
 // Metrics takes counts. Safe for concurrent use; Count is on the way of every call
 // and must be quick.
 type Metrics interface {
