@@ -128,7 +128,7 @@ func (g generator) object(m protoreflect.MessageDescriptor, depth int) string {
 	}
 	if messageShape(m).GetUnion() {
 		arm := m.Fields().Get(len(fields) + g.IntN(m.Fields().Len()-len(fields)))
-		if typ = g.pick(append(fieldShape(arm).GetTags(), string(arm.Name()))...); arm.Message() != nil {
+		if typ = g.pick(slices.Concat(fieldShape(arm).GetTags(), []string{string(arm.Name())})...); arm.Message() != nil {
 			for i := range arm.Message().Fields().Len() {
 				fields = append(fields, arm.Message().Fields().Get(i))
 			}
