@@ -47,6 +47,7 @@ func parseErrorBody(text []byte) errorBody {
 	case isString(value):
 		b.message = str(value)
 		b.code, b.kind = word(outer["code"]), word(outer["type"])
+		b.readFilter()
 	default:
 		b = fromMembers(outer)
 	}
@@ -87,6 +88,16 @@ func fromMembers(m members) errorBody {
 		}
 	}
 	return b
+}
+
+// filterSentence begins what xAI says, with 403, of a prompt that its filter refuses.
+// Behind it stand the team and the id of the gateway's key, which callers need not know.
+const filterSentence = "Content violates usage guidelines"
+
+func (b *errorBody) readFilter() {
+	if strings.HasPrefix(b.message, filterSentence) {
+		b.message, b.code, b.inner = filterSentence+".", "", "content_filter"
+	}
 }
 
 // inherit takes what a provider puts beside the error object.
