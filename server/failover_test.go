@@ -179,7 +179,8 @@ func (r *seenRows) compare(t *testing.T, all []scenario) {
 // run makes one call, and returns its outcome.
 func (s scenario) run(t *testing.T, way entrance, stream bool, script string) string {
 	t.Helper()
-	p := startPair(t, "idle_timeout: 0.4s, ", s.route+"first_token_timeout: 0.4s, max_attempts: 2,")
+	// A first token is late before a stream stalls, however slow the machine.
+	p := startPair(t, "idle_timeout: 1s, ", s.route+"first_token_timeout: 0.4s, max_attempts: 2,")
 	faulty, err := providertest.ParseScript(script)
 	if err != nil {
 		t.Fatal(err)
@@ -229,9 +230,9 @@ func TestModelOfTwoInstancesFailsOver(t *testing.T) {
 	first, second := providertest.Start(t), providertest.Start(t)
 	gw := servertest.Start(t, servertest.File(fmt.Sprintf(`upstream: {max_attempts: 1}
 providers:
-  - {name: first, type: openai, base_url: %q, api_key: %s}
-  - {name: second, type: openai, base_url: %q, api_key: %s}
-`, first.URL(), first.Key(), second.URL(), second.Key())))
+  - {name: first, type: openai, base_url: %q, api_key: %s, discover: false, models: [%s]}
+  - {name: second, type: openai, base_url: %q, api_key: %s, discover: false, models: [%s]}
+`, first.URL(), first.Key(), model, second.URL(), second.Key(), model)))
 	for selector, want := range map[string]string{
 		model:             "answered by second: first 503 UPSTREAM_OVERLOADED, second 200",
 		"first/" + model:  "refused with UPSTREAM_OVERLOADED: first 503 UPSTREAM_OVERLOADED",
