@@ -96,9 +96,6 @@ func (p *Pending) Begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if shown >= QueueEvents {
-		p.stored.ShownBefore = max(p.stored.GetShownBefore(), shown)
-	}
 	conversation := p.stored.GetConversationId()
 	if conversation != "" && p.stored.GetResponse().GetStatus() == inProgress {
 		err := p.keeper.removeTurn(ctx, p.owner, conversation, p.stored.GetResponse().GetId())
@@ -106,9 +103,23 @@ func (p *Pending) Begin(ctx context.Context) error {
 			return err
 		} // it is gone: who makes the response will see
 	}
+	if shown >= QueueEvents {
+		if err := p.forget(ctx, shown); err != nil {
+			return err
+		}
+	}
 	response := proto.CloneOf(p.stored.GetResponse())
 	response.Status = new(inProgress)
-	if err := p.update(ctx, response, false); err != nil { // who follows it must see this first
+	return p.update(ctx, response, false)
+}
+
+// forget takes away the events of a try that broke off. Meanwhile the response is queued
+// again: of such a one, who follows it is shown no more than that.
+func (p *Pending) forget(ctx context.Context, shown int32) error {
+	response := proto.CloneOf(p.stored.GetResponse())
+	response.Status = new(queued)
+	p.stored.ShownBefore = max(p.stored.GetShownBefore(), shown)
+	if err := p.update(ctx, response, false); err != nil {
 		return err
 	}
 	return fail(p.keeper.params.Store.DeleteEvents(ctx, p.owner, p.object.Key, QueueEvents))

@@ -180,7 +180,8 @@ func (b *Background) Follow(ctx context.Context, owner, id string, after int32, 
 	}
 }
 
-// show sends what there is. True: the response has ended, and so have its events.
+// show sends what there is; of a queued response, not what a try has left that broke off.
+// True: the response has ended, and so have its events.
 func (b *Background) show(ctx context.Context, owner string, response *responsesv1.Response, after *int32, send func(*responsesv1.StreamEvent, bool) error) (bool, error) {
 	over := response.GetStatus() != "queued" && response.GetStatus() != "in_progress"
 	if over && !response.GetBackground() {
@@ -192,6 +193,9 @@ func (b *Background) show(ctx context.Context, owner string, response *responses
 			return false, err
 		}
 		for i, event := range events {
+			if response.GetStatus() == "queued" && event.GetSequenceNumber() >= objects.QueueEvents {
+				return false, nil
+			}
 			*after = event.GetSequenceNumber()
 			if err := send(event, i < len(events)-1); err != nil {
 				return false, err
@@ -245,14 +249,9 @@ func isEnd(event *responsesv1.StreamEvent) bool {
 // this has failed too often. The error is to be tried again; one that Later knows is no
 // failed try.
 func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) error {
-	pending, err := b.deps.Objects.Pending(ctx, owner, id)
-	switch {
-	case failure.As(err) != nil && failure.As(err).Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND:
-		return nil // deleted meanwhile
-	case err != nil:
+	pending, err := b.pending(ctx, owner, id)
+	if err != nil || pending == nil {
 		return err
-	case pending == nil:
-		return nil
 	}
 	if !b.enter(owner) {
 		return &failure.Error{Reason: commonv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "Other responses of the owner are worked on.", RetryAfter: time.Second}
@@ -298,15 +297,20 @@ func (b *Background) Work(ctx context.Context, owner, id string, giveUp bool) er
 // settled makes sure that a response that was stopped has ended or is gone. One that is
 // still open was changed by another worker, that may have met this one, too.
 func (b *Background) settled(ctx context.Context, owner, id string) error {
-	pending, err := b.deps.Objects.Pending(ctx, owner, id)
-	switch {
-	case failure.As(err) != nil && failure.As(err).Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND:
-		return nil
-	case err == nil && pending != nil:
+	pending, err := b.pending(ctx, owner, id)
+	if pending != nil {
 		return errors.New("another worker makes the response, too")
-	default:
-		return err
 	}
+	return err
+}
+
+// pending is a response that is still to be made. Nil: it has ended or is gone.
+func (b *Background) pending(ctx context.Context, owner, id string) (*objects.Pending, error) {
+	pending, err := b.deps.Objects.Pending(ctx, owner, id)
+	if failed := failure.As(err); failed != nil && failed.Reason == commonv1.ErrorReason_ERROR_REASON_OBJECT_NOT_FOUND {
+		return nil, nil //nolint:nilnil // see above
+	}
+	return pending, err
 }
 
 // enter takes a place of an owner's share. False: all are taken.

@@ -32,8 +32,9 @@ const someOwner = "/team/alpha"
 // faulty is a store with faults.
 type faulty struct {
 	objects.Store
-	put    error  // of Put; nil: none
-	listed func() // is called when events are asked for; nil: nothing is
+	put     error  // of Put; nil: none
+	listed  func() // is called when events are asked for; nil: nothing is
+	deletes func() // is called before events are deleted; nil: nothing is
 }
 
 func (f *faulty) Put(ctx context.Context, owner string, object *storage.Object, items ...storage.Item) (bool, error) {
@@ -48,6 +49,13 @@ func (f *faulty) ListEvents(ctx context.Context, owner string, parent storage.Ob
 		defer f.listed()
 	}
 	return f.Store.ListEvents(ctx, owner, parent, after, limit)
+}
+
+func (f *faulty) DeleteEvents(ctx context.Context, owner string, parent storage.ObjectKey, from int64) error {
+	if f.deletes != nil {
+		f.deletes()
+	}
+	return f.Store.DeleteEvents(ctx, owner, parent, from)
 }
 
 // keeperOf is a keeper over a database of its own, with faults or without.
@@ -249,9 +257,21 @@ func TestTheEndIsShownOnce(t *testing.T) {
 // rest of another one.
 func TestAResponseThatIsBegunAnew(t *testing.T) {
 	t.Parallel()
-	keeper := keeperOf(t, &faulty{})
+	faults := &faulty{}
+	keeper := keeperOf(t, faults)
 	b := NewBackground(BackgroundDeps{Objects: keeper, Share: 4})
 	id := queued(t, keeper, &responsesv1.ResponseParams{Input: new("Hi")})
+	between := 0 // what who comes between the tries is shown
+	faults.deletes = func() {
+		response, _, err := keeper.Followed(t.Context(), someOwner, id)
+		if err != nil {
+			t.Error(err)
+		}
+		after := int32(-1)
+		if _, err := b.show(t.Context(), someOwner, response, &after, func(*responsesv1.StreamEvent, bool) error { between++; return nil }); err != nil {
+			t.Error(err)
+		}
+	}
 	for _, status := range []string{"in_progress", "completed"} { // of the first try and the second
 		pending, err := keeper.Pending(t.Context(), someOwner, id)
 		if err != nil {
@@ -278,6 +298,9 @@ func TestAResponseThatIsBegunAnew(t *testing.T) {
 		if err := keeper.AddEvents(t.Context(), someOwner, id, events); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if between != objects.QueueEvents {
+		t.Errorf("between the tries %d events are shown", between)
 	}
 	for after, want := range map[int32]int{-1: 4, 0: 3, 2: 0} {
 		got := 0
